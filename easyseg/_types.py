@@ -1,0 +1,32 @@
+"""Names for the few kinds of value that pass between rooms."""
+
+import os
+from collections.abc import Iterable
+from typing import Any, TypeAlias
+
+import numpy as np
+import numpy.typing as npt
+
+Image: TypeAlias = npt.NDArray[np.uint8]
+"""RGB picture, uint8, shape (H, W, 3)."""
+
+LabelMap: TypeAlias = npt.NDArray[np.uint8]
+"""Class id of every pixel, uint8, shape (H, W); 255 is void."""
+
+Mask: TypeAlias = npt.NDArray[np.bool_]
+"""True where a pixel is selected, shape (H, W)."""
+
+FloatMap: TypeAlias = npt.NDArray[np.float32]
+"""A number for every pixel, float32, shape (H, W)."""
+
+AnyArray: TypeAlias = npt.NDArray[Any]
+Color: TypeAlias = tuple[int, int, int]
+"""Red, green, blue, each 0 to 255."""
+
+PathLike: TypeAlias = str | os.PathLike[str]
+
+ClassLike: TypeAlias = int | str
+"""A class, by id or by name."""
+
+ClassSelection: TypeAlias = ClassLike | Iterable[ClassLike]
+"""One class or several, by id or by name."""

@@ -1,0 +1,66 @@
+"""Packaging of easyseg: all metadata is here; pyproject.toml holds the settings of the tools."""
+
+import re
+from pathlib import Path
+
+from setuptools import find_packages, setup
+
+ROOT = Path(__file__).parent
+# Read as text: the package must not be imported before its requirements are there.
+VERSION = re.search(
+    r'^__version__ = "([^"]+)"$', (ROOT / "easyseg/__init__.py").read_text("utf-8"), re.M
+)
+if VERSION is None:
+    raise RuntimeError('easyseg/__init__.py has no line __version__ = "..."')
+
+setup(
+    name="easyseg",
+    version=VERSION.group(1),
+    description="One line segments a photograph: semantic segmentation on PyTorch, PixelLib-style",
+    long_description=(ROOT / "README.md").read_text("utf-8"),
+    long_description_content_type="text/markdown",
+    license="MIT",
+    license_files=["LICENSE"],
+    python_requires=">=3.10",
+    # weights/ holds what is not code; installed, it is the package easyseg.weights.
+    packages=[*find_packages(include=["easyseg", "easyseg.*"]), "easyseg.weights"],
+    package_dir={"easyseg.weights": "weights"},
+    package_data={"easyseg": ["py.typed"], "easyseg.weights": ["*.pt", "*.md", "SHA256SUMS"]},
+    install_requires=[
+        "torch>=2.4",
+        "opencv-python>=4.11",
+        "pillow>=10.1",
+        "numpy>=1.26",
+        "requests>=2.28",
+        "tqdm>=4.64",
+        "filelock>=3.12",
+        "av>=14.0",
+    ],
+    extras_require={
+        "dev": [
+            "build>=1.0",
+            "hypothesis>=6.100",
+            "mypy>=1.13",
+            "pytest>=8.0",
+            "ruff>=0.8",
+            "scikit-learn>=1.4",
+            "setuptools>=64",
+            "types-requests",
+        ],
+    },
+    entry_points={"console_scripts": ["easyseg=easyseg.cli:main"]},
+    classifiers=[
+        "Development Status :: 4 - Beta",
+        "Intended Audience :: Developers",
+        "Intended Audience :: Science/Research",
+        "Operating System :: OS Independent",
+        "Programming Language :: Python :: 3",
+        "Programming Language :: Python :: 3.10",
+        "Programming Language :: Python :: 3.11",
+        "Programming Language :: Python :: 3.12",
+        "Programming Language :: Python :: 3.13",
+        "Topic :: Scientific/Engineering :: Artificial Intelligence",
+        "Topic :: Scientific/Engineering :: Image Recognition",
+        "Typing :: Typed",
+    ],
+)
