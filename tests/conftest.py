@@ -1,0 +1,37 @@
+"""What several tests share."""
+
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from easyseg.media import image as media
+
+ROOT = Path(__file__).resolve().parent.parent
+SHARED = ROOT.parent / "shared"
+
+
+@pytest.fixture(scope="session")
+def root() -> Path:
+    """The checkout."""
+    return ROOT
+
+
+@pytest.fixture(scope="session")
+def shared() -> Path:
+    """The folder of reference material beside the checkout; skips where there is none."""
+    if not SHARED.is_dir():
+        pytest.skip(f"the shared folder {SHARED.name!r} is not beside the checkout")
+    return SHARED
+
+
+@pytest.fixture(scope="session")
+def photographs() -> Path:
+    """The folder of sample photographs."""
+    return ROOT / "examples" / "images"
+
+
+@pytest.fixture
+def astronaut(photographs: Path) -> np.ndarray:
+    """A photograph of a person, RGB uint8 (512, 512, 3)."""
+    return media.read(photographs / "astronaut.jpg")
