@@ -37,8 +37,10 @@ setup(
         "av>=14.0",
     ],
     extras_require={
+        "keras": ["h5py>=3.8"],
         "dev": [
             "build>=1.0",
+            "h5py>=3.8",
             "hypothesis>=6.100",
             "mypy>=1.13",
             "pytest>=8.0",
