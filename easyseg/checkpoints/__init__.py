@@ -1,0 +1,86 @@
+"""Reads checkpoint files into state dicts. No pickle is ever executed."""
+
+import os
+from pathlib import Path
+
+import torch
+
+from easyseg._types import PathLike
+from easyseg.checkpoints import keras_file, safetensors_file, torch_file
+from easyseg.errors import ModelError
+
+__all__ = ["SUFFIXES", "WRAPPERS", "StateDict", "read"]
+
+StateDict = dict[str, torch.Tensor]
+
+WRAPPERS = ("state_dict", "model", "model_state_dict")
+"""Keys under which training programs put the state dict."""
+
+SUFFIXES = (".pt", ".pth", ".bin", ".safetensors", ".h5", ".hdf5")
+"""How the names of checkpoints end; `read` itself goes by the content."""
+
+DATA_PARALLEL = "module."
+"""What `torch.nn.DataParallel` puts before every name."""
+
+
+def read(path: PathLike) -> StateDict:
+    """Reads a checkpoint, memory-mapped where its format allows it.
+
+    The format is recognised from the file's first bytes, whatever its name ends with.
+
+    Args:
+        path: One of: a file that `torch.save` wrote (`.pt`, `.pth`, `.bin`), holding a state dict
+            or a dict with one under `state_dict`, `model` or `model_state_dict`; a `.safetensors`
+            file; a Keras 2 `.h5` file (needs h5py), whose names become `layer/weight:0` and whose
+            arrays keep Keras' order of dimensions.
+
+    Returns:
+        Parameter names and tensors, on the CPU; floating-point ones as float32. They may be views
+        of the file: it must not be overwritten in place (replacing it is fine) while they are used.
+
+    Raises:
+        ModelError: If there is no such file, it is not a checkpoint, it is damaged, a library is
+            missing, or it could only be read by executing code that it contains.
+    """
+    file = Path(os.fspath(path)).expanduser()
+    if not file.is_file():
+        kind = "a folder" if file.is_dir() else "not there"
+        raise ModelError(
+            f"the checkpoint {str(file)!r} is {kind}: give the path of a .pt, .pth, .safetensors "
+            "or .h5 file"
+        )
+    return _state_dict(_content(file), file)
+
+
+def _content(file: Path) -> object:
+    try:
+        with file.open("rb") as opened:
+            head = opened.read(16)
+    except OSError as error:
+        raise ModelError(f"the checkpoint {str(file)!r} cannot be opened: {error}") from error
+    if not head:
+        raise ModelError(f"the checkpoint {str(file)!r} is empty: fetch or save it again")
+    suffix = file.suffix.lower()
+    if head.startswith(keras_file.MAGIC) or suffix in keras_file.SUFFIXES:
+        return keras_file.read(file)
+    is_zip = head.startswith(torch_file.ZIP_MAGIC)
+    if head[8:9] == safetensors_file.HEADER_START or (suffix == ".safetensors" and not is_zip):
+        return safetensors_file.read(file)
+    return torch_file.read(file)
+
+
+def _state_dict(content: object, file: Path) -> StateDict:
+    for wrapper in WRAPPERS:
+        if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
+            content = content[wrapper]
+    if not isinstance(content, dict) or not content:
+        raise ModelError(f"{str(file)!r} holds a {type(content).__name__}, not a state dict")
+    state_dict: StateDict = {}
+    for name, tensor in content.items():
+        if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
+            raise ModelError(f"{str(file)!r} is not a state dict: {name!r} is no tensor in it")
+        tensor = tensor.detach()
+        state_dict[name] = tensor.float() if tensor.is_floating_point() else tensor
+    if all(name.startswith(DATA_PARALLEL) for name in state_dict):
+        return {name[len(DATA_PARALLEL) :]: tensor for name, tensor in state_dict.items()}
+    return state_dict

@@ -1,0 +1,356 @@
+import json
+import os
+import pickle
+import sys
+from pathlib import Path
+
+import numpy as np
+import pytest
+import torch
+from hypothesis import HealthCheck, given, settings
+from hypothesis import strategies as st
+
+from easyseg import checkpoints
+from easyseg.errors import ModelError
+
+TENSORS = {
+    "layer.weight": torch.arange(24, dtype=torch.float32).reshape(2, 3, 4),
+    "layer.bias": torch.tensor([1.5, -2.0]),
+    "norm.num_batches_tracked": torch.tensor(7),
+}
+
+
+def assert_same(given: dict[str, torch.Tensor], wanted: dict[str, torch.Tensor]) -> None:
+    assert list(given) == list(wanted)
+    for name, tensor in wanted.items():
+        torch.testing.assert_close(given[name], tensor, rtol=0, atol=0)
+
+
+def write_safetensors(path: Path, tensors: dict[str, torch.Tensor], metadata=None) -> None:
+    """Writes the format by hand, as its description says."""
+    names = {dtype: name for name, dtype in checkpoints.safetensors_file.DTYPES.items()}
+    header, data = {}, b""
+    if metadata:
+        header["__metadata__"] = metadata
+    for name, tensor in tensors.items():
+        raw = bytes(tensor.contiguous().reshape(-1).view(torch.uint8).tolist())
+        header[name] = {
+            "dtype": names[tensor.dtype],
+            "shape": list(tensor.shape),
+            "data_offsets": [len(data), len(data) + len(raw)],
+        }
+        data += raw
+    write_header(path, json.dumps(header).encode(), data)
+
+
+def write_header(path: Path, header: bytes, data: bytes, length: int | None = None) -> None:
+    size = len(header) if length is None else length
+    path.write_bytes(size.to_bytes(8, "little") + header + data)
+
+
+def write_keras(path: Path, weights: dict[str, dict[str, np.ndarray]], *, inside="", chunks=0):
+    """Writes what Keras 2 writes: names in attributes, arrays in groups of their layers."""
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(path, "w") as file:
+        root = file.create_group(inside) if inside else file
+        layers = [layer.encode() for layer in weights]
+        if chunks:
+            for index in range(0, len(layers), chunks):
+                root.attrs[f"layer_names{index // chunks}"] = layers[index : index + chunks]
+        else:
+            root.attrs["layer_names"] = layers
+        for layer, arrays in weights.items():
+            group = root.create_group(layer)
+            group.attrs["weight_names"] = [name.encode() for name in arrays]
+            for name, array in arrays.items():
+                group.create_dataset(name, data=array)
+
+
+KERAS = {
+    "input_1": {},
+    "conv": {"conv/kernel:0": np.arange(24, dtype=np.float32).reshape(1, 2, 3, 4)},
+    "conv_BN": {
+        "conv_BN/gamma:0": np.ones(4, np.float32),
+        "conv_BN/moving_mean:0": np.zeros(4, np.float32),
+    },
+}
+
+
+KERAS_READ = {
+    "conv/kernel:0": torch.arange(24, dtype=torch.float32).reshape(1, 2, 3, 4),
+    "conv_BN/gamma:0": torch.ones(4),
+    "conv_BN/moving_mean:0": torch.zeros(4),
+}
+
+
+class TestTorch:
+    @pytest.mark.parametrize("zipped", [True, False])
+    @pytest.mark.parametrize("wrapper", [None, *checkpoints.WRAPPERS])
+    def test_a_state_dict_comes_back(self, tmp_path, zipped, wrapper):
+        path = tmp_path / "weights.pth"
+        content = TENSORS if wrapper is None else {"meta": {"epoch": 3}, wrapper: TENSORS}
+        torch.save(content, path, _use_new_zipfile_serialization=zipped)
+        assert_same(checkpoints.read(path), TENSORS)
+
+    def test_half_becomes_float_and_parameters_tensors(self, tmp_path):
+        path = tmp_path / "weights.bin"
+        torch.save({"a": torch.nn.Parameter(torch.ones(2)), "b": torch.ones(2).half()}, path)
+        read = checkpoints.read(str(path))
+        assert [tensor.dtype for tensor in read.values()] == [torch.float32] * 2
+        assert not read["a"].requires_grad
+
+    def test_data_parallel_s_prefix_goes(self, tmp_path):
+        path = tmp_path / "weights.pt"
+        torch.save({f"module.{name}": tensor for name, tensor in TENSORS.items()}, path)
+        assert_same(checkpoints.read(path), TENSORS)
+        torch.save({"module.a": torch.ones(1), "b": torch.ones(1)}, path)
+        assert list(checkpoints.read(path)) == ["module.a", "b"]
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    def test_no_code_is_executed(self, tmp_path, zipped):
+        path = tmp_path / "weights.pt"
+
+        class Evil:
+            def __reduce__(self):
+                return (os.mkdir, (str(tmp_path / "executed"),))
+
+        torch.save({"a": Evil()}, path, _use_new_zipfile_serialization=zipped)
+        with pytest.raises(ModelError, match="never does" if zipped else "not a PyTorch"):
+            checkpoints.read(path)
+        path.write_bytes(pickle.dumps(Evil(), protocol=2))
+        with pytest.raises(ModelError, match="not a PyTorch checkpoint"):
+            checkpoints.read(path)
+        assert not (tmp_path / "executed").exists()
+
+    @pytest.mark.parametrize(
+        ("content", "message"),
+        [
+            ([1, 2], "a list"),
+            ({}, "a dict"),
+            ({"a": 1}, "'a' is no tensor"),
+            (torch.ones(1), "Tens"),
+        ],
+    )
+    def test_what_is_no_state_dict_is_said(self, tmp_path, content, message):
+        path = tmp_path / "weights.pt"
+        torch.save(content, path)
+        with pytest.raises(ModelError, match=message):
+            checkpoints.read(path)
+
+    def test_a_file_can_be_replaced_while_its_tensors_are_used(self, tmp_path):
+        path, other = tmp_path / "weights.pt", tmp_path / "other.pt"
+        torch.save(TENSORS, path)
+        read = checkpoints.read(path)
+        torch.save({name: tensor * 0 for name, tensor in TENSORS.items()}, other)
+        other.replace(path)
+        assert_same(read, TENSORS)
+
+    @pytest.mark.parametrize("zipped", [True, False])
+    @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_damage_is_an_error_of_ours_or_harmless(self, tmp_path, zipped, data):
+        path = tmp_path / "weights.pt"
+        torch.save(TENSORS, path, _use_new_zipfile_serialization=zipped)
+        damage(path, data)
+        assert_refused_or_read(path)
+
+
+def damage(path: Path, data: st.DataObject) -> None:
+    """Cuts a file, or changes some of its bytes."""
+    content = bytearray(path.read_bytes())
+    if data.draw(st.booleans()):
+        content = content[: data.draw(st.integers(0, len(content) - 1))]
+    else:
+        for _ in range(data.draw(st.integers(1, 8))):
+            content[data.draw(st.integers(0, len(content) - 1))] = data.draw(st.integers(0, 255))
+    path.write_bytes(content)
+
+
+def assert_refused_or_read(path: Path) -> None:
+    """Reads a file that may be damaged: only a ModelError that names it may come of that."""
+    message = str(path)
+    try:
+        read = checkpoints.read(path)
+    except ModelError as error:
+        message = str(error)
+    else:
+        assert all(isinstance(tensor, torch.Tensor) for tensor in read.values())
+    assert str(path) in message
+
+
+class TestSafetensors:
+    def test_every_type_comes_back(self, tmp_path):
+        path = tmp_path / "model.safetensors"
+        wanted = {
+            name: torch.tensor([[0, 1, 1]]).to(dtype)
+            for name, dtype in checkpoints.safetensors_file.DTYPES.items()
+        }
+        wanted |= {"scalar": torch.tensor(2.5), "empty": torch.zeros(0, 3)}
+        write_safetensors(path, wanted, metadata={"format": "pt"})
+        read = checkpoints.read(path)
+        floats = {n: t.float() if t.is_floating_point() else t for n, t in wanted.items()}
+        assert_same(read, floats)
+
+    def test_the_name_does_not_matter(self, tmp_path):
+        write_safetensors(tmp_path / "renamed.pt", TENSORS)
+        assert_same(checkpoints.read(tmp_path / "renamed.pt"), TENSORS)
+        torch.save(TENSORS, tmp_path / "renamed.safetensors")
+        assert_same(checkpoints.read(tmp_path / "renamed.safetensors"), TENSORS)
+
+    def test_writing_to_a_tensor_leaves_the_file_alone(self, tmp_path):
+        path = tmp_path / "model.safetensors"
+        write_safetensors(path, TENSORS)
+        before = path.read_bytes()
+        for tensor in checkpoints.read(path).values():
+            tensor.zero_()
+        assert path.read_bytes() == before
+        assert_same(checkpoints.read(path), TENSORS)
+
+    @pytest.mark.parametrize(
+        ("entry", "message"),
+        [
+            ({"dtype": "F32", "shape": [3], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": "F32", "shape": [-2], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": "F32", "shape": [2.0], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": "F32", "shape": [True, 2], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": "F32", "shape": [2], "data_offsets": [8, 0]}, "makes no sense"),
+            ({"dtype": "F32", "shape": [2], "data_offsets": [0, 8, 8]}, "makes no sense"),
+            ({"dtype": "F32", "shape": 2, "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": "C64", "shape": [1], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"dtype": ["F32"], "shape": [2], "data_offsets": [0, 8]}, "makes no sense"),
+            ({"shape": [2]}, "makes no sense"),
+            ("F32", "makes no sense"),
+            ({"dtype": "F32", "shape": [2], "data_offsets": [4, 12]}, "a gap or overlap"),
+            ({"dtype": "F32", "shape": [1], "data_offsets": [0, 4]}, "take 4 bytes, and 8"),
+            (
+                {"dtype": "F32", "shape": [1 << 60, 16], "data_offsets": [0, 1 << 66]},
+                "bytes, and 8 are there",
+            ),
+        ],
+    )
+    def test_a_header_that_lies_is_caught(self, tmp_path, entry, message):
+        path = tmp_path / "model.safetensors"
+        write_header(path, json.dumps({"a": entry}).encode(), b"\0" * 8)
+        with pytest.raises(ModelError, match=message):
+            checkpoints.read(path)
+
+    def test_tensors_may_not_share_bytes(self, tmp_path):
+        path = tmp_path / "model.safetensors"
+        entry = {"dtype": "F32", "shape": [2], "data_offsets": [0, 8]}
+        write_header(path, json.dumps({"a": entry, "b": entry}).encode(), b"\0" * 8)
+        with pytest.raises(ModelError, match="overlap"):
+            checkpoints.read(path)
+
+    @pytest.mark.parametrize(
+        ("header", "length", "message"),
+        [
+            (b"{}", 1 << 40, "does not fit"),
+            (b"{" + b" " * 9, 11, "does not fit"),
+            (b"{not json}", None, "safetensors"),
+            (b"[]", None, "no JSON object"),
+            (b"{\xff}", None, "safetensors"),
+            (b'{"a":' * 100_000, None, "safetensors"),
+        ],
+    )
+    def test_a_header_that_is_none_is_caught(self, tmp_path, header, length, message):
+        path = tmp_path / "model.safetensors"
+        write_header(path, header, b"", length)
+        with pytest.raises(ModelError, match=message):
+            checkpoints.read(path)
+
+    @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_damage_is_an_error_of_ours_or_harmless(self, tmp_path, data):
+        path = tmp_path / "model.safetensors"
+        write_safetensors(path, TENSORS)
+        damage(path, data)
+        assert_refused_or_read(path)
+
+
+class TestKeras:
+    @pytest.mark.parametrize("inside", ["", "model_weights"])
+    @pytest.mark.parametrize("chunks", [0, 2])
+    def test_weights_come_back(self, tmp_path, inside, chunks):
+        write_keras(tmp_path / "weights.h5", KERAS, inside=inside, chunks=chunks)
+        assert_same(checkpoints.read(tmp_path / "weights.h5"), KERAS_READ)
+
+    def test_scopes_of_a_session_are_left_out(self, tmp_path):
+        write_keras(tmp_path / "weights", {"conv": {"conv_3/scope/bias:0": np.ones(2, ">f8")}})
+        assert_same(checkpoints.read(tmp_path / "weights"), {"conv/bias:0": torch.ones(2)})
+
+    def test_h5py_is_asked_for(self, tmp_path, monkeypatch):
+        write_keras(tmp_path / "weights.h5", KERAS)
+        monkeypatch.setitem(sys.modules, "h5py", None)
+        with pytest.raises(ModelError, match=r"pip install easyseg\[keras\]"):
+            checkpoints.read(tmp_path / "weights.h5")
+
+    def test_other_hdf5_files_are_refused(self, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        path = tmp_path / "model.weights.h5"
+        with h5py.File(path, "w") as file:
+            file.create_group("layers/conv/vars").create_dataset("0", data=np.ones(3))
+        with pytest.raises(ModelError, match="Keras 3"):
+            checkpoints.read(path)
+
+    def test_an_array_cannot_be_larger_than_its_file(self, tmp_path):
+        h5py = pytest.importorskip("h5py")
+        path = tmp_path / "weights.h5"
+        write_keras(path, KERAS)
+        with h5py.File(path, "a") as file:
+            del file["conv/conv/kernel:0"]
+            file.create_dataset("conv/conv/kernel:0", shape=(1 << 40,), dtype="f4")
+        with pytest.raises(ModelError, match="too large"):
+            checkpoints.read(path)
+
+    def test_names_that_would_collide_are_refused(self, tmp_path):
+        nested = {"model": {"a/kernel:0": np.ones(1), "b/kernel:0": np.ones(1)}}
+        write_keras(tmp_path / "weights.h5", nested)
+        with pytest.raises(ModelError, match="twice there"):
+            checkpoints.read(tmp_path / "weights.h5")
+
+    @pytest.mark.parametrize("suffix", [".h5", ".hdf5", ".keras"])
+    def test_what_only_bears_the_name_is_refused(self, tmp_path, suffix):
+        pytest.importorskip("h5py")
+        path = tmp_path / f"weights{suffix}"
+        path.write_bytes(b"no HDF5 at all")
+        with pytest.raises(ModelError, match="Keras"):
+            checkpoints.read(path)
+
+    @settings(deadline=None, max_examples=40, suppress_health_check=list(HealthCheck))
+    @given(data=st.data())
+    def test_damage_is_an_error_of_ours_or_harmless(self, tmp_path, data):
+        path = tmp_path / "weights.h5"
+        write_keras(path, KERAS)
+        damage(path, data)
+        assert_refused_or_read(path)
+
+
+def test_what_is_not_there_is_said(tmp_path):
+    with pytest.raises(ModelError, match="not there"):
+        checkpoints.read(tmp_path / "weights.pt")
+    with pytest.raises(ModelError, match="a folder"):
+        checkpoints.read(tmp_path)
+    (tmp_path / "empty.pt").touch()
+    with pytest.raises(ModelError, match="is empty"):
+        checkpoints.read(tmp_path / "empty.pt")
+
+
+@pytest.mark.parametrize(
+    "content", [b"a", b"<html>404</html>", b"PK\x03\x04", b"\x80\x02", b"\0" * 99]
+)
+def test_what_is_no_checkpoint_is_refused(tmp_path, content):
+    path = tmp_path / "weights.pt"
+    path.write_bytes(content)
+    with pytest.raises(ModelError, match=r"weights\.pt"):
+        checkpoints.read(path)
+
+
+@pytest.mark.skipif(
+    os.name != "posix" or os.geteuid() == 0, reason="needs a file kept from reading"
+)
+def test_a_file_that_may_not_be_read_is_said(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save(TENSORS, path)
+    path.chmod(0)
+    with pytest.raises(ModelError, match="cannot be opened"):
+        checkpoints.read(path)
