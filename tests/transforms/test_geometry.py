@@ -1,5 +1,6 @@
 import dataclasses
 import re
+from typing import Any
 
 import numpy as np
 import pytest
@@ -18,7 +19,7 @@ def test_half_pixel_axis_by_hand() -> None:
     vertical, horizontal = plain((4, 6)).axes((2, 3))
     np.testing.assert_array_equal(vertical.low, [0, 0, 0, 1])
     np.testing.assert_array_equal(vertical.high, [0, 1, 1, 1])
-    np.testing.assert_array_equal(vertical.weight, np.float32([0, 0.25, 0.75, 0.25]))
+    np.testing.assert_array_equal(vertical.weight, np.array([0, 0.25, 0.75, 0.25], np.float32))
     np.testing.assert_array_equal(horizontal.low, [0, 0, 0, 1, 1, 2])
     np.testing.assert_array_equal(horizontal.high, [0, 1, 1, 2, 2, 2])
 
@@ -26,7 +27,7 @@ def test_half_pixel_axis_by_hand() -> None:
 def test_aligned_corners_by_hand() -> None:
     vertical, horizontal = plain((5, 1), align_corners=True).axes((3, 3))
     np.testing.assert_array_equal(vertical.low, [0, 0, 1, 1, 2])
-    np.testing.assert_array_equal(vertical.weight, np.float32([0, 0.5, 0, 0.5, 0]))
+    np.testing.assert_array_equal(vertical.weight, np.array([0, 0.5, 0, 0.5, 0], np.float32))
     np.testing.assert_array_equal(horizontal.low, [0])
     np.testing.assert_array_equal(horizontal.weight, [0])
 
@@ -87,6 +88,6 @@ def test_is_a_frozen_value() -> None:
         (((2, 3), (4, 3), (2, 3)), "does not fit into padded (2, 3)"),
     ],
 )
-def test_nonsense_is_refused(values: tuple, message: str) -> None:
+def test_nonsense_is_refused(values: tuple[Any, ...], message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         Geometry(*values)

@@ -135,7 +135,7 @@ def test_labels_are_those_of_the_obvious_way(case: tuple[torch.Tensor, Geometry]
     ],
 )
 def test_labels_of_larger_pictures(
-    classes: int, grid: tuple, size: tuple, kind: str, align_corners: bool
+    classes: int, grid: tuple[int, int], size: tuple[int, int], kind: str, align_corners: bool
 ) -> None:
     noise = torch.randn(1, classes, *grid, generator=torch.Generator().manual_seed(1))
     logits = smooth(classes, *grid) if kind == "smooth" else noise
@@ -156,12 +156,12 @@ def test_labels_do_not_depend_on_how_the_work_is_cut(monkeypatch: pytest.MonkeyP
 @pytest.mark.shared
 def test_labels_of_a_real_network(shared: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.syspath_prepend(str(shared / "weights"))
-    from mobilenetv2_deeplab import DeepLabMNV2
+    from mobilenetv2_deeplab import DeepLabMNV2  # type: ignore[import-not-found]
 
     network = DeepLabMNV2(151, decoder=True).eval()
     file = shared / "weights" / "google_deeplabv3plus_mobilenetv2.ade20k.pt"
     network.load_state_dict(torch.load(file, weights_only=True))
-    preprocess = Preprocess((1, 1, 1), (1, 1, 1), 1 / 127.5, size=385, divisor=32)
+    preprocess = Preprocess((1, 1, 1), (1, 1, 1), 1 / 127.5, size=257)
     x, geometry = preprocess(shared_photograph(shared / "data" / "scenes-1.tar"))
     with torch.inference_mode():
         logits = network(x, upsample=False)[:, 1:]
