@@ -9,7 +9,7 @@ from easyseg._types import PathLike
 from easyseg.checkpoints import keras_file, safetensors_file, torch_file
 from easyseg.errors import ModelError
 
-__all__ = ["SUFFIXES", "WRAPPERS", "StateDict", "read"]
+__all__ = ["SUFFIXES", "WRAPPERS", "StateDict", "read", "with_counters"]
 
 StateDict = dict[str, torch.Tensor]
 
@@ -50,6 +50,25 @@ def read(path: PathLike) -> StateDict:
             "or .h5 file"
         )
     return _state_dict(_content(file), file)
+
+
+def with_counters(state_dict: StateDict) -> StateDict:
+    """Adds the counters of batches that files of torch before 0.4.1, or pruned ones, lack.
+
+    Args:
+        state_dict: A state dict.
+
+    Returns:
+        The same entries, and a zero for each batch normalisation without a counter.
+    """
+    complete: StateDict = {}
+    for key, tensor in state_dict.items():
+        complete[key] = tensor
+        if key.endswith(".running_var"):
+            counter = key.removesuffix("running_var") + "num_batches_tracked"
+            if counter not in state_dict:
+                complete[counter] = torch.zeros((), dtype=torch.int64)
+    return complete
 
 
 def _content(file: Path) -> object:

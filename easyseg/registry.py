@@ -1,0 +1,193 @@
+"""The record of pretrained weights, and the list of all of them.
+
+A record carries everything that a prediction needs, so that a checkpoint cannot be paired with the
+wrong mean, palette or resize rule. The registry knows no architecture: each file in
+`easyseg/models/` registers its own records.
+"""
+
+import difflib
+from collections.abc import Callable, Mapping
+from dataclasses import dataclass, field
+from typing import TYPE_CHECKING
+
+from easyseg import labels
+from easyseg.errors import InputError
+from easyseg.labels import LabelSet
+from easyseg.transforms import Preprocess
+
+if TYPE_CHECKING:
+    import torch
+    from torch import nn
+
+    StateDict = dict[str, torch.Tensor]
+
+TIERS = ("builtin", "fast", "balanced", "best")
+"""Names for "whatever suits": each data set has one record for each of them."""
+
+DEFAULT_DATASET = "ade20k"
+
+
+@dataclass(frozen=True)
+class Weights:
+    """One pretrained checkpoint and all that is known of it.
+
+    Attributes:
+        name: Architecture and data set, `deeplabv3plus_efficientnet_lite0.voc`.
+        title: The architecture for people, `DeepLabV3+ EfficientNet-Lite0`.
+        build: `build(num_classes, output_stride=...)` makes the untrained module.
+        num_classes: Number of outputs of the checkpoint.
+        label_set: Name of the label set of its classes; the set itself for a user's own.
+        preprocess: From a picture to the module's input, and the way back.
+        classifier: Key of the classifier's weight or bias in the published file, or several where
+            files differ: its presence is the mark of the layout, and its first dimension the
+            number of outputs.
+        sha256: Hash of the file: all 64 hexadecimal digits, or the leading ones where only those
+            are published; empty where nothing is known.
+        size: Of the file, in bytes; 0 where it is not known.
+        parameters: Number of parameters of the module.
+        licence: SPDX name of the licence of the weights, or a few words.
+        source: Where they come from: a page for people.
+        metrics: What was measured, by name, in percent.
+        measured_on: The data and the way the metrics were measured.
+        file: Name of the built-in file, in the package `easyseg.weights`; None for others.
+        urls: Where the file is published, in the order in which they are tried.
+        rename: From the published keys to the module's; drops what the module does not use. None
+            where they are the same.
+        first_class: Output of the class with id 0: 1 where output 0 means "no class".
+        output_stride: What `build` takes unless told otherwise.
+        output_strides: What `build` can take.
+        tiers: The tiers that this record serves in its data set.
+        notice: A line that the user sees at the first use, for licences that ask for attention.
+    """
+
+    name: str
+    title: str
+    build: "Callable[..., nn.Module]" = field(repr=False)
+    num_classes: int
+    label_set: str | LabelSet
+    preprocess: Preprocess = field(repr=False)
+    classifier: str | tuple[str, ...] = field(repr=False)
+    sha256: str = field(repr=False)
+    size: int
+    parameters: int
+    licence: str
+    source: str
+    metrics: Mapping[str, float]
+    measured_on: str = field(repr=False)
+    file: str | None = None
+    urls: tuple[str, ...] = ()
+    rename: "Callable[[StateDict], StateDict] | None" = field(default=None, repr=False)
+    first_class: int = 0
+    output_stride: int = 16
+    output_strides: tuple[int, ...] = (8, 16, 32)
+    tiers: tuple[str, ...] = ()
+    notice: str | None = None
+
+    @property
+    def dataset(self) -> str:
+        """Name of the label set, whether it is given by name or itself."""
+        return labels.get(self.label_set).name
+
+
+_RECORDS: dict[str, Weights] = {}
+
+
+def register(*records: Weights) -> None:
+    """Adds records to the list; called by the models' files.
+
+    Args:
+        *records: Records whose names, and tiers within a data set, are not taken yet.
+
+    Raises:
+        InputError: If a name or a tier is taken.
+    """
+    for weights in records:
+        taken = {tier for other in _of_dataset(weights.dataset) for tier in other.tiers}
+        if weights.name in _RECORDS or taken.intersection(weights.tiers):
+            raise InputError(f"{weights.name!r} or one of its tiers {weights.tiers} is taken")
+        _RECORDS[weights.name] = weights
+
+
+def names(dataset: str | None = None) -> list[str]:
+    """Lists the names of all records.
+
+    Args:
+        dataset: Only those of this data set, by any of its names.
+
+    Returns:
+        Names, in the order of registration.
+
+    Raises:
+        InputError: If there is no such data set.
+    """
+    _load_models()
+    if dataset is None:
+        return list(_RECORDS)
+    return [weights.name for weights in _of_dataset(labels.get(dataset).name)]
+
+
+def get(name: str) -> Weights:
+    """Finds a record by its name.
+
+    Args:
+        name: Full name; case does not matter.
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: If there is none; the message lists near names.
+    """
+    _load_models()
+    wanted = name.strip().lower()
+    if wanted in _RECORDS:
+        return _RECORDS[wanted]
+    near = difflib.get_close_matches(wanted, [*_RECORDS, *TIERS], cutoff=0.4)
+    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    raise InputError(
+        f"no model is named {name!r}{hint} Known: the tiers {', '.join(TIERS)}, and "
+        f"{', '.join(_RECORDS)}. A file of your own is given by its path"
+    )
+
+
+def resolve(model: str, dataset: str | None = None) -> Weights:
+    """Finds the record that a user means.
+
+    Args:
+        model: A tier, or the full name of a record.
+        dataset: Data set, by any of its names. None is ADE20K for a tier, and whatever the record
+            was trained on for a full name.
+
+    Returns:
+        The record.
+
+    Raises:
+        InputError: If there is no such model or data set, or the two do not belong together.
+    """
+    _load_models()
+    label_set = None if dataset is None else labels.get(dataset)
+    tier = model.strip().lower()
+    if tier in TIERS:
+        wanted = DEFAULT_DATASET if label_set is None else label_set.name
+        for weights in _of_dataset(wanted):
+            if tier in weights.tiers:
+                return weights
+        raise InputError(f"there is no {tier!r} model for the data set {wanted!r}")
+    weights = get(model)
+    if label_set is not None and weights.dataset != label_set.name:
+        raise InputError(
+            f"model {weights.name!r} knows the classes of {weights.dataset!r}, not of "
+            f"{label_set.name!r}: leave dataset out, or name one of {names(label_set.name)}"
+        )
+    return weights
+
+
+def _of_dataset(dataset: str) -> list[Weights]:
+    return [weights for weights in _RECORDS.values() if weights.dataset == dataset]
+
+
+def _load_models() -> None:
+    """Imports the models, which register themselves; here, so that this room needs no torch."""
+    import importlib
+
+    importlib.import_module("easyseg.models")
