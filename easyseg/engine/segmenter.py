@@ -1,0 +1,244 @@
+"""The Segmenter: pictures in, Segmentations out."""
+
+import os
+import time
+from collections.abc import Callable, Mapping, Sequence
+from dataclasses import dataclass, replace
+from typing import Literal, TypeVar, overload
+
+import torch
+
+from easyseg import labels
+from easyseg._types import Image, PathLike
+from easyseg.engine import loader
+from easyseg.engine.device import pick_device, pick_precision
+from easyseg.engine.fuse import fold_batch_norm
+from easyseg.errors import InputError
+from easyseg.labels import LabelSet
+from easyseg.media.image import ImageSource, read
+from easyseg.result import Segmentation
+from easyseg.transforms import Geometry, restore, winner_confidence
+
+SIZES = (32, 8192)
+"""Smallest and largest input size that can be asked for."""
+
+T = TypeVar("T")
+
+
+@dataclass(frozen=True, eq=False)
+class Prediction:
+    """A picture and what the network said of it, before the labels are made.
+
+    Attributes:
+        image: RGB uint8 (H, W, 3).
+        logits: Float32 (1, C, h, w), on the CPU.
+        geometry: Where the picture's pixels lie in them.
+        timing: Seconds spent in each stage so far, by its name.
+    """
+
+    image: Image
+    logits: torch.Tensor
+    geometry: Geometry
+    timing: Mapping[str, float]
+
+
+class Segmenter:
+    """A network that is loaded once and used many times, from any number of threads.
+
+    Args:
+        model: A tier (`"builtin"`, `"fast"`, `"balanced"`, `"best"`), the full name of a model
+            (see `easyseg models`), or the path of a checkpoint file.
+        dataset: `"ade20k"` (150 classes) or `"voc"` (21). None is ADE20K for a tier, and whatever
+            the model was trained on for a name or a path.
+        device: A torch device; None takes CUDA, then MPS, then the CPU.
+        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only); None is fp32.
+        size: Side, in pixels, that the model's resize rule brings a picture to; None is the
+            model's own. Larger is slower and finer.
+        output_stride: Ratio of the picture's resolution to that of the encoder's last features,
+            8, 16 or 32 for the built-in models; None is the model's own. Smaller is slower and
+            finer.
+
+    Attributes:
+        name: Full name of the model.
+        weights: Its record.
+        label_set: Its classes.
+        device: Where it runs.
+
+    Raises:
+        InputError: If an argument is not one of these.
+        ModelError: If the model's file is missing, damaged or of no known architecture.
+        DownloadError: If a model asked for by name is not here and cannot be fetched.
+    """
+
+    def __init__(
+        self,
+        model: PathLike = "fast",
+        *,
+        dataset: str | None = None,
+        device: str | torch.device | None = None,
+        precision: str | None = None,
+        size: int | None = None,
+        output_stride: int | None = None,
+    ) -> None:
+        self.device = pick_device(device)
+        self._dtype = pick_precision(precision, self.device)
+        self.weights, path = loader.find(model, dataset)
+        self.name = self.weights.name
+        self.label_set: LabelSet = labels.get(self.weights.label_set)
+        self._preprocess = self.weights.preprocess
+        if size is not None:
+            self._preprocess = self._preprocess.with_size(_checked_size(size))
+        module = loader.load(self.weights, path, output_stride=output_stride)
+        module = fold_batch_norm(module).to(device=self.device, dtype=self._dtype)
+        # torch's stubs leave this keyword out.
+        self._module: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    @overload
+    def __call__(
+        self,
+        source: list[ImageSource] | tuple[ImageSource, ...],
+        *,
+        color: Literal["rgb", "bgr"] = "rgb",
+        confidence: bool = False,
+    ) -> list[Segmentation]: ...
+
+    @overload
+    def __call__(
+        self,
+        source: ImageSource,
+        *,
+        color: Literal["rgb", "bgr"] = "rgb",
+        confidence: bool = False,
+    ) -> Segmentation: ...
+
+    def __call__(
+        self,
+        source: ImageSource | Sequence[ImageSource],
+        *,
+        color: Literal["rgb", "bgr"] = "rgb",
+        confidence: bool = False,
+    ) -> Segmentation | list[Segmentation]:
+        """Segments one picture, or several.
+
+        Args:
+            source: Whatever `easyseg.media.image.read` reads: a path, a URL, bytes, a file object,
+                a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
+            color: Channel order of arrays and tensors: `"rgb"`, or `"bgr"` for OpenCV's.
+            confidence: Whether to compute the confidence of each pixel too.
+
+        Returns:
+            A Segmentation at the picture's own size; a list of them for a list or a tuple. A
+            picture gets the same answer in a list as alone.
+
+        Raises:
+            InputError: If an array has a wrong shape or type.
+            MediaError: If a picture cannot be read.
+        """
+        if isinstance(source, (list, tuple)):
+            return [self._segment(one, color, confidence) for one in source]
+        return self._segment(source, color, confidence)  # type: ignore[arg-type]
+
+    def logits(self, x: torch.Tensor) -> torch.Tensor:
+        """Runs the network alone.
+
+        Args:
+            x: Normalised pictures, float, (N, 3, h, w).
+
+        Returns:
+            The network's own logits, float32, (N, C, h', w'), on the device, before any resize.
+
+        Raises:
+            InputError: If `x` has another shape or type.
+        """
+        if x.ndim != 4 or x.shape[1] != 3 or 0 in x.shape or not x.is_floating_point():
+            raise InputError(
+                "logits() takes normalised pictures, a float tensor (N, 3, h, w), not "
+                f"{x.dtype} {tuple(x.shape)}"
+            )
+        with torch.inference_mode():
+            x = x.to(device=self.device, dtype=self._dtype, memory_format=torch.channels_last)
+            out: torch.Tensor = self._module(x)
+            return out.float()
+
+    def predict(self, image: Image) -> Prediction:
+        """Does the first half of a segmentation: all that the network has a part in.
+
+        Args:
+            image: RGB uint8 (H, W, 3).
+
+        Returns:
+            What `finish` makes a Segmentation of, in another thread perhaps.
+
+        Raises:
+            InputError: If the array has a wrong shape or type.
+        """
+        timing: dict[str, float] = {}
+        x, geometry = _timed(timing, "preprocess", lambda: self._preprocess(image))
+        logits = _timed(timing, "network", lambda: self._run(x))
+        return Prediction(image, logits, geometry, timing)
+
+    def finish(
+        self, prediction: Prediction, *, confidence: bool = False, source: str | None = None
+    ) -> Segmentation:
+        """Does the second half of a segmentation: from the logits to the labels.
+
+        Args:
+            prediction: As `predict` gave it, or one with other logits of the same shape.
+            confidence: Whether to compute the confidence of each pixel too.
+            source: Where the picture came from.
+
+        Returns:
+            A Segmentation at the picture's own size.
+        """
+        timing = dict(prediction.timing)
+        logits, geometry = prediction.logits, prediction.geometry
+        label_map = _timed(timing, "restore", lambda: restore(logits, geometry))
+        confidence_map = None
+        if confidence:
+            confidence_map = _timed(
+                timing, "confidence", lambda: winner_confidence(logits, geometry, label_map)
+            )
+        timing["total"] = sum(timing.values())
+        return Segmentation(
+            labels=label_map,
+            label_set=self.label_set,
+            image=prediction.image,
+            model=self.name,
+            timing=timing,
+            source=source,
+            confidence_map=confidence_map,
+        )
+
+    def _segment(
+        self, source: ImageSource, color: Literal["rgb", "bgr"], confidence: bool
+    ) -> Segmentation:
+        timing: dict[str, float] = {}
+        image: Image = _timed(timing, "read", lambda: read(source, color=color))
+        prediction = self.predict(image)
+        return self.finish(
+            replace(prediction, timing={**timing, **prediction.timing}),
+            confidence=confidence,
+            source=os.fspath(source) if isinstance(source, (str, os.PathLike)) else None,
+        )
+
+    def _run(self, x: torch.Tensor) -> torch.Tensor:
+        # The logits are small; from here on the work is the CPU's.
+        return self.logits(x)[:, self.weights.first_class :].cpu()
+
+    def __repr__(self) -> str:
+        precision = str(self._dtype).removeprefix("torch.")
+        return f"Segmenter({self.name!r}, device={str(self.device)!r}, {precision})"
+
+
+def _timed(timing: dict[str, float], stage: str, work: Callable[[], T]) -> T:
+    start = time.perf_counter()
+    out = work()
+    timing[stage] = time.perf_counter() - start
+    return out
+
+
+def _checked_size(size: int) -> int:
+    smallest, largest = SIZES
+    if isinstance(size, bool) or not isinstance(size, int) or not smallest <= size <= largest:
+        raise InputError(f"size must be a whole number from {smallest} to {largest}, not {size!r}")
+    return size
