@@ -1,0 +1,72 @@
+"""Semantic segmentation in one line, in the style of PixelLib.
+
+Importing this package loads neither PyTorch nor OpenCV nor NumPy: each name does, at its first use.
+"""
+
+import importlib
+from typing import TYPE_CHECKING, Any
+
+from easyseg.errors import (
+    DownloadError,
+    EasysegError,
+    EasysegWarning,
+    InputError,
+    MediaError,
+    ModelError,
+)
+
+if TYPE_CHECKING:
+    from easyseg import labels, semantic
+    from easyseg.api import segment, segment_video, stream
+    from easyseg.engine import Segmenter
+    from easyseg.labels import LabelSet
+    from easyseg.result import Segmentation
+    from easyseg.semantic import semantic_segmentation
+
+__version__ = "0.1.0"
+
+__all__ = [
+    "DownloadError",
+    "EasysegError",
+    "EasysegWarning",
+    "InputError",
+    "LabelSet",
+    "MediaError",
+    "ModelError",
+    "Segmentation",
+    "Segmenter",
+    "__version__",
+    "labels",
+    "segment",
+    "segment_video",
+    "semantic",
+    "semantic_segmentation",
+    "stream",
+]
+
+_HOMES = {
+    "LabelSet": "easyseg.labels",
+    "Segmentation": "easyseg.result",
+    "Segmenter": "easyseg.engine",
+    "labels": "easyseg",
+    "segment": "easyseg.api",
+    "segment_video": "easyseg.api",
+    "stream": "easyseg.api",
+    "semantic": "easyseg",
+    "semantic_segmentation": "easyseg.semantic",
+}
+
+
+def __getattr__(name: str) -> Any:
+    if name not in _HOMES:
+        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+    home = _HOMES[name]
+    if home == __name__:  # a module of this package
+        return importlib.import_module(f"{home}.{name}")
+    value = getattr(importlib.import_module(home), name)
+    globals()[name] = value  # from now on without this function
+    return value
+
+
+def __dir__() -> list[str]:
+    return sorted({*globals(), *__all__})

@@ -1,0 +1,291 @@
+"""The class itself; pictures first, videos and cameras to come."""
+
+import logging
+from pathlib import Path
+
+import numpy as np
+
+from easyseg._types import ClassSelection, PathLike
+from easyseg.engine import Segmenter, cached_segmenter
+from easyseg.errors import InputError, ModelError
+from easyseg.media.image import ImageSource, write
+from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
+from easyseg.semantic.video import VideoMethods
+
+# The name that users import, rather than this file's.
+_logger = logging.getLogger("easyseg.semantic")
+
+_FROZEN_GRAPH = ".pb"
+_KERAS = (".h5", ".hdf5", ".keras")
+
+
+class semantic_segmentation(VideoMethods):
+    """Segments pictures with the classes of PASCAL VOC or ADE20K, as PixelLib 0.7.1 does.
+
+    Names, positional orders and returns are PixelLib's. What is different:
+
+    - Nothing has to be fetched or loaded by hand: `load_pascalvoc_model()` and
+      `load_ade20k_model()` choose a model or may be left out.
+    - Pictures may be whatever `easyseg.media.image.read` takes: paths, URLs, bytes, PIL images.
+      Arrays are BGR, OpenCV's order, with `process_frame` or without. Files keep their colours in
+      the overlay (PixelLib swaps red and blue).
+    - `segvalues` has `class_ids`, `class_names`, `class_colors`, `masks` and `ratios` for both data
+      sets, in plain Python types; `masks` has a mask for each class, (N, H, W) bool, at the
+      picture's own size; the lists are ordered from the largest class to the smallest.
+    - The overlay leaves the background and pixels without a class as they are in the picture
+      (PixelLib darkens them); `alpha`, `legend`, `outline` and `classes` are options.
+    - The output is a tuple with an attribute more, `segmentation`: the result with masks by name,
+      confidence, `save()` and so on.
+    - Nothing is printed: `verbose=True` logs through the logger "easyseg.semantic" at level INFO.
+
+    Args:
+        model_type: `"h5"` or `"pb"`, accepted for PixelLib's sake; makes no difference.
+
+    Raises:
+        InputError: If `model_type` is something else.
+    """
+
+    def __init__(self, model_type: str = "h5") -> None:
+        if model_type not in ("h5", "pb"):
+            raise InputError(
+                f"model_type must be 'h5' or 'pb' and makes no difference, got {model_type!r}; "
+                "models are chosen by load_pascalvoc_model() and load_ade20k_model()"
+            )
+        self.model_type = model_type
+        self._segmenters: dict[str, Segmenter] = {}
+
+    def load_pascalvoc_model(self, model_path: PathLike | None = None) -> None:
+        """Chooses and loads the model for PASCAL VOC.
+
+        Args:
+            model_path: The path of a checkpoint, the name of a model, or a tier (`"fast"`,
+                `"balanced"`, `"best"`); None is the default.
+
+        Raises:
+            InputError: If there is no such model, or it knows other classes.
+            ModelError: If the file is missing, damaged or of no known kind.
+        """
+        self._load("voc", model_path)
+
+    def load_ade20k_model(self, model_path: PathLike | None = None) -> None:
+        """Chooses and loads the model for ADE20K.
+
+        Args:
+            model_path: As for `load_pascalvoc_model`.
+
+        Raises:
+            InputError: As for `load_pascalvoc_model`.
+            ModelError: As for `load_pascalvoc_model`.
+        """
+        self._load("ade20k", model_path)
+
+    def segmentAsPascalvoc(
+        self,
+        image_path: ImageSource,
+        process_frame: bool = False,
+        output_image_name: PathLike | None = None,
+        overlay: bool = False,
+        verbose: object = None,
+        *,
+        alpha: float = 0.7,
+        legend: bool = False,
+        outline: bool = False,
+        classes: ClassSelection | None = None,
+        long_names: bool = False,
+    ) -> SemanticOutput:
+        """Segments a picture with the 21 classes of PASCAL VOC.
+
+        Args:
+            image_path: The picture: a path, URL, bytes, file object, PIL image, or an array or
+                tensor, which is BGR.
+            process_frame: Accepted for PixelLib's sake: an array is recognised without it.
+            output_image_name: Where to write the returned picture; None writes nothing.
+            overlay: Whether the classes are drawn over the photograph, rather than alone.
+            verbose: Whether to log.
+            alpha: Share of the class colour in the overlay, 0 to 1.
+            legend: Whether the overlay lists the classes with their share of the picture.
+            outline: Whether the overlay has a thin line around each area.
+            classes: Only these classes, by name or by id (0 is the background); None is all.
+            long_names: Whether `class_names` are full names; for PASCAL VOC they are the same.
+
+        Returns:
+            `(segvalues, picture)`: `SegValues`, and BGR uint8 (H, W, 3) of the picture's own size.
+
+        Raises:
+            InputError: If the array, an option or a class is wrong.
+            MediaError: If the picture cannot be read or written.
+            DownloadError: If a URL cannot be fetched.
+            ModelError: If the model cannot be loaded.
+        """
+        return self._segment(
+            "voc", image_path, output_image_name, verbose=verbose, classes=classes,
+            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+        )  # fmt: skip
+
+    def segmentFrameAsPascalvoc(
+        self,
+        frame: ImageSource,
+        output_frame_name: PathLike | None = None,
+        overlay: bool = False,
+        verbose: object = None,
+        *,
+        alpha: float = 0.7,
+        legend: bool = False,
+        outline: bool = False,
+        classes: ClassSelection | None = None,
+        long_names: bool = False,
+    ) -> SemanticOutput:
+        """Segments a frame with the 21 classes of PASCAL VOC.
+
+        Args:
+            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
+            output_frame_name: Where to write the returned picture; None writes nothing.
+            overlay: As for `segmentAsPascalvoc`, like all that follow.
+            verbose: See there.
+            alpha: See there.
+            legend: See there.
+            outline: See there.
+            classes: See there.
+            long_names: See there.
+
+        Returns:
+            As `segmentAsPascalvoc`.
+
+        Raises:
+            EasysegError: As `segmentAsPascalvoc`.
+        """
+        return self._segment(
+            "voc", frame, output_frame_name, verbose=verbose, classes=classes,
+            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+        )  # fmt: skip
+
+    def segmentAsAde20k(
+        self,
+        image_path: ImageSource,
+        output_image_name: PathLike | None = None,
+        overlay: bool = False,
+        extract_segmented_objects: bool = False,
+        process_frame: bool = False,
+        verbose: object = None,
+        *,
+        alpha: float = 0.7,
+        legend: bool = False,
+        outline: bool = False,
+        classes: ClassSelection | None = None,
+        long_names: bool = False,
+    ) -> SemanticOutput:
+        """Segments a picture with the 150 classes of ADE20K.
+
+        Args:
+            image_path: As for `segmentAsPascalvoc`.
+            output_image_name: See there.
+            overlay: See there.
+            extract_segmented_objects: Whether to return a list of the classes, too.
+            process_frame: See there.
+            verbose: See there.
+            alpha: See there.
+            legend: See there.
+            outline: See there.
+            classes: Only these classes, by name or synonym, or by id: 1 (wall) to 150 (flag).
+            long_names: Whether `class_names` are full names ("chest of drawers") rather than
+                PixelLib's single words ("chest").
+
+        Returns:
+            `(segvalues, picture)` as `segmentAsPascalvoc`, or `(segvalues, objects, picture)` with
+            a list of `SegmentedObject`, the largest first.
+
+        Raises:
+            EasysegError: As `segmentAsPascalvoc`.
+        """
+        return self._segment(
+            "ade20k", image_path, output_image_name, verbose=verbose, classes=classes,
+            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+            extract=extract_segmented_objects,
+        )  # fmt: skip
+
+    def segmentFrameAsAde20k(
+        self,
+        frame: ImageSource,
+        output_frame_name: PathLike | None = None,
+        overlay: bool = False,
+        verbose: object = None,
+        extract_segmented_objects: bool = False,
+        *,
+        alpha: float = 0.7,
+        legend: bool = False,
+        outline: bool = False,
+        classes: ClassSelection | None = None,
+        long_names: bool = False,
+    ) -> SemanticOutput:
+        """Segments a frame with the 150 classes of ADE20K.
+
+        Args:
+            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
+            output_frame_name: Where to write the returned picture; None writes nothing.
+            overlay: As for `segmentAsAde20k`, like all that follow.
+            verbose: See there.
+            extract_segmented_objects: See there.
+            alpha: See there.
+            legend: See there.
+            outline: See there.
+            classes: See there.
+            long_names: See there.
+
+        Returns:
+            As `segmentAsAde20k`.
+
+        Raises:
+            EasysegError: As `segmentAsPascalvoc`.
+        """
+        return self._segment(
+            "ade20k", frame, output_frame_name, verbose=verbose, classes=classes,
+            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+            extract=extract_segmented_objects,
+        )  # fmt: skip
+
+    def _load(self, dataset: str, model: PathLike | None) -> Segmenter:
+        """Loads a model at once, so that what is wrong with it is said early."""
+        name = str(model).lower()
+        if model is None:
+            segmenter = cached_segmenter(dataset=dataset)
+        elif name.endswith(_FROZEN_GRAPH):
+            raise ModelError(
+                f"{str(model)!r} is a frozen TensorFlow graph, which easyseg does not read: leave "
+                "the path out to take easyseg's own weights"
+            )
+        else:
+            # PixelLib's files lie in the current folder, mostly: a path, although a bare name.
+            path = Path(model) if name.endswith(_KERAS) else model
+            segmenter = cached_segmenter(path, dataset=dataset)
+        self._segmenters[dataset] = segmenter
+        return segmenter
+
+    def _segment(
+        self,
+        dataset: str,
+        source: ImageSource,
+        output_name: PathLike | None,
+        *,
+        drawing: Drawing,
+        verbose: object,
+        classes: ClassSelection | None,
+        long_names: bool,
+        extract: bool = False,
+    ) -> SemanticOutput:
+        if isinstance(source, (list, tuple)):
+            raise InputError("expected one picture; easyseg.segment() takes a list of them")
+        segmenter = self._segmenters.get(dataset) or self._load(dataset, None)
+        kept = None if classes is None else inner_classes(classes, segmenter.label_set)
+        result = segmenter(source, color="bgr")
+        if kept is not None:
+            result = result.only(kept)
+        picture = drawing(result)
+        if output_name is not None:
+            write(output_name, picture)
+        _logger.log(
+            logging.INFO if verbose else logging.DEBUG,
+            "segmented %s in %.2f s, written to %s", result, result.timing.get("total", 0),
+            output_name,
+        )  # fmt: skip
+        bgr = np.ascontiguousarray(picture[..., ::-1])
+        return pack(result, bgr, long_names=long_names, extract=extract)
