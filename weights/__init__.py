@@ -1,0 +1,1 @@
+"""The built-in weights; this folder is installed as the package `easyseg.weights`."""
