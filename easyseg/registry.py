@@ -143,10 +143,11 @@ def get(name: str) -> Weights:
     if wanted in _RECORDS:
         return _RECORDS[wanted]
     near = difflib.get_close_matches(wanted, [*_RECORDS, *TIERS], cutoff=0.4)
-    hint = f"; did you mean {' or '.join(near)}?" if near else ""
+    hint = f"; did you mean {' or '.join(near)}?" if near else "."
     raise InputError(
-        f"no model is named {name!r}{hint} Known: the tiers {', '.join(TIERS)}, and "
-        f"{', '.join(_RECORDS)}. A file of your own is given by its path"
+        f"no model is named {name!r}{hint} There are the tiers {', '.join(TIERS)}, and "
+        f"{len(_RECORDS)} names, which `easyseg models` lists. A file of your own is given by its "
+        "path"
     )
 
 

@@ -148,13 +148,13 @@ ADE20K = Weights(
     preprocess=PREPROCESS,
     classifier="classifier.weight",
     file="deeplabv3plus_efficientnet_lite0.ade20k.pt",
-    sha256="a5b192ba1ec03968ecbe372b9be8ec52a05edba22b94e0d5d807c6d53be2a6f6",
+    sha256="e5b9e6accf73a460f6d8e8b5645ea6f4ef730614e85f0c261864743e46f9759a",
     size=6_776_591,
     parameters=3_279_414,
     licence="MIT",
     source="weights/deeplabv3plus_efficientnet_lite0.ade20k.md",
-    metrics={"teacher agreement": 54.97},
-    measured_on="held-out scene photographs, share of pixels where the teacher says the same",
+    metrics={"teacher agreement": 72.65},
+    measured_on="243 held-out scenes, share of the pixels where its teacher says the same",
     tiers=("builtin",),
 )
 

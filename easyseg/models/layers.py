@@ -29,7 +29,8 @@ def pad_same(x: torch.Tensor, kernel_size: int, stride: int, dilation: int = 1) 
     extent = dilation * (kernel_size - 1) + 1
     padding: list[int] = []
     for side in (x.shape[-1], x.shape[-2]):
-        total = max((-(-side // stride) - 1) * stride + extent - side, 0)
+        # Not -(-side // stride): ONNX rounds integer divisions towards zero.
+        total = max(((side + stride - 1) // stride - 1) * stride + extent - side, 0)
         padding += [total // 2, total - total // 2]
     return F.pad(x, padding)
 

@@ -116,7 +116,7 @@ def test_several_threads(voc: Segmenter, photographs: Path):
         ({"model": "deeplabv3plus_efficientnet_lite0.voc", "dataset": "ade20k"}, "leave dataset"),
         ({"size": 0, "dataset": "voc"}, "size must be"),
         ({"size": 10**9, "dataset": "voc"}, "size must be"),
-        ({"output_stride": 7}, "output_stride"),
+        ({"model": "builtin", "output_stride": 7}, "output_stride"),
         ({"precision": "int3"}, "precision"),
         ({"device": "cuda:77"}, "not available"),
     ],

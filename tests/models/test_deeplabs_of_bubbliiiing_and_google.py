@@ -68,7 +68,7 @@ def test_hugging_face_s_head():
     [
         (MobileNetV2, True),
         (MobileNetV2, False),
-        (Xception65, True),
+        pytest.param(Xception65, True, marks=pytest.mark.slow),
         pytest.param(Xception65, False, marks=pytest.mark.slow),
     ],
 )

@@ -5,9 +5,14 @@ test writes them as the publisher does, and loads them as a user's file is loade
 marked slow.
 """
 
+import dataclasses
+import functools
+import hashlib
 import importlib.util
 import json
+import threading
 import zlib
+from http.server import SimpleHTTPRequestHandler, ThreadingHTTPServer
 from pathlib import Path
 from types import ModuleType
 
@@ -16,7 +21,8 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from easyseg.engine import loader
+from easyseg import registry
+from easyseg.engine import Segmenter, loader
 from easyseg.engine.fuse import fold_batch_norm
 from easyseg.media import image as media
 from easyseg.models import (
@@ -256,3 +262,43 @@ def test_google_s_real_weights_find_the_astronaut(shared, astronaut, tmp_path):
     classes, counts = logits.argmax(1).unique(return_counts=True)
     person = 15
     assert counts[classes == person] > 0.3 * counts.sum()
+
+
+class Publisher(SimpleHTTPRequestHandler):
+    """A server that stands for the real one."""
+
+    def log_message(self, format: str, *args: object) -> None:
+        """Says nothing."""
+
+
+def test_the_whole_way_of_real_weights(shared, photographs, tmp_path, monkeypatch):
+    """Empty cache, the publisher's server, a verified file, a segmented photograph."""
+    folded = torch.load(shared / "weights/google_deeplabv3_mobilenetv2.voc.pt", weights_only=True)
+    (tmp_path / "published").mkdir()
+    file = save_flat(unfolded(folded), tmp_path / "published")
+    handler = functools.partial(Publisher, directory=str(file.parent))
+    with ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
+        thread = threading.Thread(target=server.serve_forever, args=(0.01,))
+        thread.start()
+        record = dataclasses.replace(
+            deeplabv3_mobilenet_v2.VOC,
+            urls=(f"http://127.0.0.1:{server.server_port}/{file.name}",),
+            sha256=hashlib.sha256(file.read_bytes()).hexdigest(),
+            size=file.stat().st_size,
+        )
+        for name in ("EASYSEG_OFFLINE", "EASYSEG_MIRROR"):
+            monkeypatch.delenv(name, raising=False)
+        monkeypatch.setenv("EASYSEG_HOME", str(tmp_path / "home"))
+        monkeypatch.setenv("NO_PROXY", "127.0.0.1")
+        monkeypatch.setitem(registry._RECORDS, record.name, record)
+        try:
+            result = Segmenter(record.name, device="cpu")(photographs / "astronaut.jpg")
+        finally:
+            server.shutdown()
+            thread.join()
+    assert loader.is_here(record)
+    assert result.model == record.name
+    assert 0.3 < result.ratios["person"] < 0.7
+    # From now on neither the server nor a network is needed.
+    monkeypatch.setenv("EASYSEG_OFFLINE", "1")
+    assert Segmenter(record.name, device="cpu").name == record.name
