@@ -1,0 +1,84 @@
+"""What all sinks of frames share: checks, temporary names, and how they end."""
+
+import contextlib
+import logging
+import os
+from collections.abc import Iterator
+from fractions import Fraction
+from pathlib import Path
+from typing import Protocol
+
+import av.error
+
+from easyseg._types import Image
+from easyseg.errors import EasysegError, MediaError
+
+logger = logging.getLogger(__name__)
+
+
+class FrameSink(Protocol):
+    """Something that takes frames one by one and is complete when it is closed.
+
+    Attributes:
+        path: The target.
+        encoder: Name of what codes the pictures; None before the first frame.
+        frames: How many frames were written so far.
+    """
+
+    path: Path
+    encoder: str | None
+    frames: int
+
+    def write(self, image: Image, time: Fraction) -> None:
+        """Adds a frame, RGB uint8 (H, W, 3), shown at `time`, in seconds of the source."""
+
+    def close(self, *, cut: bool = False) -> None:
+        """Completes the target; `cut` ends sound with the last frame."""
+
+    def discard(self) -> None:
+        """Throws away what is not complete."""
+
+
+def finish_after(sink: FrameSink, error: BaseException | None) -> None:
+    """Ends a sink whose `with` block is left, by an error perhaps.
+
+    What was finished is kept, and an error on the way out never hides the first one.
+
+    Raises:
+        MediaError: If there was no error before, and the sink cannot be completed.
+    """
+    if error is None:
+        sink.close()
+    elif not sink.frames:
+        sink.discard()
+    else:
+        try:
+            sink.close(cut=True)
+        except EasysegError as second:
+            logger.warning("%s could not be completed: %s", sink.path, second)
+
+
+def part_of(path: Path) -> Path:
+    """Gives the name that a file has while it is written, beside its target."""
+    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
+
+
+def check_target(path: Path) -> None:
+    """Tells early that a file cannot be made.
+
+    Raises:
+        MediaError: If it is a folder, or its folder is not there.
+    """
+    if path.is_dir():
+        raise MediaError(f"{str(path)!r} is a folder: give the name of a video file")
+    if not path.parent.is_dir():
+        raise MediaError(f"the folder {str(path.parent)!r} is not there: create it first")
+
+
+@contextlib.contextmanager
+def as_media_errors(path: Path) -> Iterator[None]:
+    """Turns FFmpeg's and the system's errors into MediaError with the path."""
+    try:
+        yield
+    except (av.error.FFmpegError, OSError) as error:
+        raise MediaError(f"{str(path)!r} cannot be written: {error}") from error
