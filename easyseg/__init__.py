@@ -19,9 +19,11 @@ if TYPE_CHECKING:
     from easyseg import labels, semantic
     from easyseg.api import segment, segment_video, stream
     from easyseg.engine import Segmenter
+    from easyseg.evaluation import evaluate
     from easyseg.labels import LabelSet
     from easyseg.result import Segmentation
     from easyseg.semantic import semantic_segmentation
+    from easyseg.training import train
 
 __version__ = "0.1.0"
 
@@ -36,22 +38,26 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "__version__",
+    "evaluate",
     "labels",
     "segment",
     "segment_video",
     "semantic",
     "semantic_segmentation",
     "stream",
+    "train",
 ]
 
 _HOMES = {
     "LabelSet": "easyseg.labels",
     "Segmentation": "easyseg.result",
     "Segmenter": "easyseg.engine",
+    "evaluate": "easyseg.evaluation",
     "labels": "easyseg",
     "segment": "easyseg.api",
     "segment_video": "easyseg.api",
     "stream": "easyseg.api",
+    "train": "easyseg.training",
     "semantic": "easyseg",
     "semantic_segmentation": "easyseg.semantic",
 }

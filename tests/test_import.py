@@ -25,12 +25,14 @@ PUBLIC = {
     "Segmentation",
     "Segmenter",
     "__version__",
+    "evaluate",
     "labels",
     "segment",
     "segment_video",
     "semantic",
     "semantic_segmentation",
     "stream",
+    "train",
 }
 
 

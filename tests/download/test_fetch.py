@@ -82,6 +82,7 @@ def test_a_cut_within_the_headers(server, cache: Path, known, waits) -> None:
 
     def answer(handler: BaseHTTPRequestHandler) -> None:
         handler.wfile.write(b"HTTP/1.1 200 OK\r\nContent-Le")
+        handler.close_connection = True
         server.answers["/net.pth"] = good
 
     server.answers["/net.pth"] = answer

@@ -1,0 +1,126 @@
+"""Measures a model on labelled photographs: mIoU, pixel accuracy, and each class."""
+
+import argparse
+import json
+import sys
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from easyseg.errors import InputError
+
+if TYPE_CHECKING:
+    from easyseg.evaluation import Evaluation
+
+_EPILOG = """\
+layouts: VOCdevkit, ADEChallengeData2016, a folder with images/ and masks/, tar files of the two,
+a JSON file of COCO, JSON files of labelme
+
+example: easyseg evaluate --dataset voc --data VOCdevkit --model fast --flip --scales 0.75,1,1.25"""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.epilog = _EPILOG
+    add = parser.add_argument
+    add(
+        "--dataset", metavar="NAME",
+        help="the classes of the masks, voc or ade20k; or where labelled photographs of any "
+        "classes are",
+    )  # fmt: skip
+    add("--data", metavar="PATH", nargs="+", help="where the photographs and masks are")
+    add(
+        "--model", metavar="NAME", default="fast",
+        help="a model or tier (see easyseg models), or the path of a checkpoint",
+    )  # fmt: skip
+    add("--split", metavar="NAME", default="val", help="part of the data (default: val)")
+    add("--flip", action="store_true", help="average with the mirrored photograph")
+    add(
+        "--scales", metavar="A,B", type=_numbers, default=(1.0,),
+        help="average over these sizes, relative to the model's own",
+    )  # fmt: skip
+    add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
+    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
+    add("--precision", metavar="NAME", help="fp32 (default), bf16, or fp16 on GPUs")
+    add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
+    add(
+        "--reduce-zero-label", action="store_true",
+        help="the masks count their classes from 1, and their 0 is void",
+    )  # fmt: skip
+    add("--limit", metavar="N", type=int, help="only the first N photographs")
+    add("--json", metavar="FILE", help="write settings and scores there; - is standard output")
+    add("-q", "--quiet", action="store_true", help="no progress bar, no table")
+
+
+def run(options: argparse.Namespace) -> int:
+    """Measures the model.
+
+    Returns:
+        0.
+
+    Raises:
+        InputError: If an option is wrong, or the classes of data and model differ.
+        MediaError: If a photograph or a mask cannot be read.
+        ModelError: If the model cannot be loaded.
+    """
+    dataset, data = _data(options.dataset, options.data)
+    if options.json not in (None, "-") and not Path(options.json).parent.is_dir():
+        raise InputError(f"there is no folder for {options.json!r}: make it first")
+    from easyseg.evaluation import evaluate
+
+    result = evaluate(
+        data,
+        model=options.model,
+        dataset=dataset,
+        split=options.split,
+        flip=options.flip,
+        scales=options.scales,
+        device=options.device,
+        precision=options.precision,
+        size=options.size,
+        output_stride=options.output_stride,
+        reduce_zero_label=options.reduce_zero_label,
+        limit=options.limit,
+        progress=not options.quiet and sys.stderr is not None and sys.stderr.isatty(),
+    )
+    _report(result, options)
+    return 0
+
+
+def _report(result: "Evaluation", options: argparse.Namespace) -> None:
+    if not options.quiet and options.json != "-":
+        print(result.table())
+        print(f"{result.images} photographs, {result.model}, {result.seconds:.1f} s")
+    if options.json is None:
+        return
+    text = json.dumps(result.to_dict(), indent=2)
+    if options.json == "-":
+        print(text)
+    else:
+        Path(options.json).write_text(text + "\n", "utf-8")
+
+
+def _data(dataset: str | None, data: list[str] | None) -> tuple[str | None, list[str] | str]:
+    """Sorts out names of data sets and paths, both of which --dataset takes."""
+    from easyseg import labels
+
+    known = None
+    if dataset is not None:
+        try:
+            known = labels.get(dataset).name
+        except InputError:
+            if data is not None or not Path(dataset).exists():
+                raise
+            return None, dataset
+    if data is None:
+        raise InputError("say where the labelled photographs are: --data PATH")
+    return known, data if len(data) > 1 else data[0]
+
+
+def _numbers(text: str) -> tuple[float, ...]:
+    """Reads `0.75,1,1.25`."""
+    try:
+        return tuple(float(word) for word in text.split(",") if word.strip())
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected numbers such as 0.75,1,1.25, got {text!r}"
+        ) from error

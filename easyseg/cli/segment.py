@@ -1,0 +1,267 @@
+"""Finds what is in photographs, pixel by pixel, and draws it over them."""
+
+import argparse
+import contextlib
+import json
+import signal
+import sys
+import threading
+import traceback
+from collections.abc import Iterator
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
+
+from easyseg.cli import COMMANDS, video
+from easyseg.cli.inputs import STDIN, Picture, find
+from easyseg.cli.outputs import KINDS, STDOUT, folder_of, plan
+from easyseg.errors import EasysegError, InputError, MediaError
+
+if TYPE_CHECKING:
+    from easyseg._types import AnyArray
+    from easyseg.engine import Segmenter
+    from easyseg.result import Segmentation
+
+_SHOWN_CLASSES = 5
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options."""
+    parser.usage = (
+        "easyseg PHOTO... [-o OUT] [options]\n       easyseg VIDEO... [-o OUT] [options]\n"
+        "       easyseg COMMAND [options]"
+    )
+    add = parser.add_argument
+    add(
+        "photos", nargs="+", metavar="PHOTO",
+        help="a file, a folder (searched through all its depth), a quoted pattern ('day?/*.jpg', "
+        "'**/*.png'), a URL, or - for the standard input",
+    )  # fmt: skip
+    add(
+        "-o", "--output", metavar="OUT",
+        help="a file, or a folder, which is made (a name without an extension, or with a slash at "
+        "the end, is a folder's); - is the standard output, as PNG. Without it: PHOTO_segmented "
+        "in the current folder, FOLDER_segmented for a folder. Files that are there from an "
+        "earlier run are replaced, photographs never",
+    )  # fmt: skip
+    add("--dataset", metavar="NAME", help="the classes to look for: ade20k (default) or voc")
+    add(
+        "--model", metavar="NAME", default="fast",
+        help="a model or tier (see easyseg models), or the path of a checkpoint",
+    )  # fmt: skip
+    add(
+        "--classes", metavar="A,B", action="extend", type=_classes,
+        help="only these classes, by name, synonym or id",
+    )  # fmt: skip
+    kinds = "; ".join(f"{name}: {text}" for name, text in KINDS.items())
+    add("--kind", choices=KINDS, default="overlay", help=f"what to write; {kinds}")
+    add(
+        "--alpha", metavar="SHARE", type=_share, default=0.6,
+        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
+    )  # fmt: skip
+    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
+    add("--no-outline", action="store_true", help="no lines around the areas")
+    add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
+    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
+    add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
+    add(
+        "--json", action="store_true",
+        help="a line of JSON for each picture: its classes, their shares, the file written",
+    )  # fmt: skip
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    video.add_arguments(parser)
+
+
+def run(options: argparse.Namespace) -> int:
+    """Segments the pictures.
+
+    Returns:
+        0, or 1 when some failed, or 2 when all did.
+
+    Raises:
+        InputError: If the options do not go together, or name what does not exist.
+        ModelError: If the model cannot be loaded.
+    """
+    _check(options)
+    videos = video.find(options)
+    if videos:
+        return video.run(options, videos)
+    inputs = find(options.photos, leave_out=folder_of(options.output, several=False))
+    failures = list(inputs.problems)
+    done = 0
+    try:
+        for picture, result, target in _results(options, inputs.pictures, failures):
+            done += 1
+            _report(options, picture, result, target)
+    finally:  # after Ctrl-C, too
+        for message in failures:
+            print(f"easyseg: error: {message}", file=sys.stderr)
+        if done and failures:
+            print(f"easyseg: {done} done, {len(failures)} failed", file=sys.stderr)
+    if failures:
+        return 1 if done else 2
+    return 0
+
+
+def _results(
+    options: argparse.Namespace, pictures: list[Picture], failures: list[str]
+) -> "Iterator[tuple[Picture, Segmentation, Path | None]]":
+    """Segments and writes one picture after another; what fails is noted and passed over."""
+    if not pictures:
+        return
+    targets = plan(pictures, options.output, options.kind)
+    segmenter = make_segmenter(options)
+    kept = None if options.classes is None else segmenter.label_set.select(options.classes)
+    for picture, target in _progress(options, list(zip(pictures, targets, strict=True))):
+        try:
+            result = segmenter(
+                sys.stdin.buffer.read() if picture.source == STDIN else picture.source
+            )
+            result = result if kept is None else result.only(kept)
+            _write(target, draw(result, options))
+        except BrokenPipeError:  # of the standard output
+            raise
+        # RuntimeError is what PyTorch raises when memory runs out.
+        except (EasysegError, OSError, MemoryError, RuntimeError) as error:
+            if options.debug:
+                traceback.print_exc()
+            failures.append(_worded(picture, error))
+        else:
+            yield picture, result, target
+
+
+def _check(options: argparse.Namespace) -> None:
+    """Raises InputError for options that do not go together, before anything is loaded."""
+    for word in options.photos:
+        if word in COMMANDS and not Path(word).exists():
+            raise InputError(f"the command comes first: easyseg {word} [options]")
+    if STDIN in options.photos and (sys.stdin is None or sys.stdin.isatty()):
+        raise InputError("- reads a picture from the standard input: easyseg - < photo.jpg")
+    if options.output == STDOUT:
+        if options.json:
+            raise InputError("--json and -o - both want the standard output: write to a file")
+        if sys.stdout is None or sys.stdout.isatty():
+            raise InputError("-o - writes a PNG, which a terminal cannot show: add > FILE")
+
+
+def make_segmenter(options: argparse.Namespace) -> "Segmenter":
+    """Loads the model that the options name; raises what `cached_segmenter` raises."""
+    with _interrupts_wait():
+        from easyseg.engine import cached_segmenter
+
+    return cached_segmenter(
+        options.model,
+        dataset=options.dataset,
+        device=options.device,
+        size=options.size,
+        output_stride=options.output_stride,
+    )
+
+
+@contextlib.contextmanager
+def _interrupts_wait() -> Iterator[None]:
+    """Holds Ctrl-C back: PyTorch aborts the process when it is interrupted while it is loaded."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+    held: list[int] = []
+    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGINT, before)
+    if held:
+        raise KeyboardInterrupt
+
+
+def _progress(
+    options: argparse.Namespace, jobs: list[tuple[Picture, Path | None]]
+) -> Iterator[tuple[Picture, Path | None]]:
+    """Goes through the jobs, with a bar where somebody watches it."""
+    watched = sys.stderr is not None and sys.stderr.isatty()
+    if len(jobs) < 2 or options.quiet or not watched:
+        yield from jobs
+        return
+    from tqdm import tqdm
+
+    with tqdm(jobs, unit="picture", leave=False) as bar:
+        yield from bar
+
+
+def draw(result: "Segmentation", options: argparse.Namespace) -> "AnyArray":
+    """Makes the picture that the options ask for: RGB uint8 (H, W, 3), or ids (H, W)."""
+    if options.kind == "labels":
+        return result.labels
+    if options.kind == "colors":
+        return result.colorize()
+    return result.overlay(
+        alpha=options.alpha, legend=not options.no_legend, outline=not options.no_outline
+    )
+
+
+def _write(target: Path | None, picture: "AnyArray") -> None:
+    from easyseg.media.image import encode, write
+
+    if target is None:
+        sys.stdout.buffer.write(encode(picture, ".png"))
+        sys.stdout.buffer.flush()
+        return
+    try:
+        target.parent.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"cannot make the folder {target.parent}: {error.strerror}") from error
+    write(target, picture)
+
+
+def _report(
+    options: argparse.Namespace, picture: Picture, result: "Segmentation", target: Path | None
+) -> None:
+    if target is None or (options.quiet and not options.json):
+        return
+    if options.json:
+        facts: dict[str, Any] = result.to_dict()
+        line = json.dumps({**facts, "source": picture.source, "output": str(target)})
+    else:
+        line = f"{target}  {_summary(result)}"
+    if sys.stdout is not None:
+        from tqdm import tqdm
+
+        tqdm.write(line, file=sys.stdout)  # knows how to print beside its bar
+        sys.stdout.flush()
+
+
+def _summary(result: "Segmentation") -> str:
+    areas = [area for area in result.classes if area.id != result.label_set.background]
+    areas = areas or list(result.classes)
+    shown = [f"{area.name} {_percent(area.ratio)}" for area in areas[:_SHOWN_CLASSES]]
+    if len(areas) > _SHOWN_CLASSES:
+        shown.append(f"{len(areas) - _SHOWN_CLASSES} more")
+    return ", ".join(shown) or "none of these classes"
+
+
+def _percent(ratio: float) -> str:
+    return "< 0.1 %" if ratio < 0.0005 else f"{100 * ratio:.1f} %"
+
+
+def _worded(picture: Picture, error: Exception) -> str:
+    """The error in one line that names the picture."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    name = "the standard input" if picture.source == STDIN else picture.source
+    return text if name in text else f"{name}: {text}"
+
+
+def _classes(text: str) -> list[str | int]:
+    """Reads `person,12`: names, and ids as numbers."""
+    words = [word.strip() for word in text.split(",") if word.strip()]
+    if not words:
+        raise argparse.ArgumentTypeError("expected names of classes, such as person,dog")
+    return [int(word) if word.isdecimal() else word for word in words]
+
+
+def _share(text: str) -> float:
+    try:
+        share = float(text)
+    except ValueError:
+        share = -1.0
+    if not 0 <= share <= 1:
+        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
+    return share

@@ -1,0 +1,221 @@
+"""The part of the plain command that is about video files."""
+
+import argparse
+import contextlib
+import glob
+import json
+import os
+import sys
+import traceback
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from easyseg.errors import EasysegError, InputError, MediaError
+
+if TYPE_CHECKING:
+    from easyseg.pipeline import Job, VideoSummary
+
+DEFAULTS: dict[str, object] = {
+    "start": None,
+    "end": None,
+    "stride": 1,
+    "max_frames": None,
+    "every_n": 1,
+    "smoothing": "off",
+    "stats": None,
+    "no_sound": False,
+}
+"""The options that are for videos only, by their names in the namespace."""
+
+
+def add_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds the options for videos."""
+    group = parser.add_argument_group("videos (mp4, mov, mkv, webm, avi, gif)")
+    add = group.add_argument
+    add("--start", metavar="SECONDS", type=float, help="moment to begin at")
+    add("--end", metavar="SECONDS", type=float, help="moment to stop at")
+    add("--stride", metavar="N", type=int, default=1, help="take every N-th frame only")
+    add("--max-frames", metavar="N", type=int, help="stop after N frames")
+    add(
+        "--every-n", metavar="N", type=int, default=1,
+        help="show every N-th frame to the network and keep its labels for the frames between",
+    )  # fmt: skip
+    add(
+        "--smoothing", choices=("off", "light", "strong"), default="off",
+        help="calm the flicker of the labels over time",
+    )  # fmt: skip
+    add(
+        "--stats", metavar="FILE",
+        help="write the share of each class in each frame to a .csv or .jsonl file, too",
+    )  # fmt: skip
+    add("--no-sound", action="store_true", help="leave sound and subtitles out")
+
+
+def find(options: argparse.Namespace) -> list[str]:
+    """Finds the videos among the inputs.
+
+    A GIF is a video when the output is one, and a picture otherwise.
+
+    Args:
+        options: What the user wrote.
+
+    Returns:
+        Their paths; none when the inputs are photographs.
+
+    Raises:
+        InputError: If videos and photographs are mixed, or an option is for the other kind.
+    """
+    videos = [path for name in options.photos if _is_video(name, options) for path in _paths(name)]
+    if videos and not all(_is_video(name, options) for name in options.photos):
+        raise InputError("videos and photographs cannot be mixed: run the command once for each")
+    used = [name for name, default in DEFAULTS.items() if getattr(options, name) != default]
+    if used and not videos:
+        flags = ", ".join("--" + name.replace("_", "-") for name in used)
+        raise InputError(f"{flags}: for videos only, and {options.photos[0]} is none by its name")
+    return videos
+
+
+def run(options: argparse.Namespace, videos: list[str]) -> int:
+    """Segments the videos.
+
+    Returns:
+        0, or 1 when some failed, or 2 when all did.
+
+    Raises:
+        InputError: If the options do not go together.
+        ModelError: If the model cannot be loaded.
+    """
+    targets = plan(videos, options)
+    from easyseg.cli.segment import make_segmenter
+
+    segmenter = make_segmenter(options)
+    kept = None if options.classes is None else segmenter.label_set.select(options.classes)
+    job = _job(options, kept)
+    from easyseg.cli.segment import draw
+    from easyseg.pipeline import process_file
+
+    failed = 0
+    for source, target in zip(videos, targets, strict=True):
+        try:
+            summary = process_file(
+                source, target, segmenter, lambda result: draw(result, options), job
+            )
+        # RuntimeError is what PyTorch raises when memory runs out.
+        except (EasysegError, OSError, MemoryError, RuntimeError) as error:
+            if options.debug:
+                traceback.print_exc()
+            failed += 1
+            text = " ".join(str(error).split())
+            said = text if source in text else f"{source}: {text}"
+            print(f"easyseg: error: {said}", file=sys.stderr)
+        else:
+            _report(options, source, target, summary)
+    if failed:
+        return 1 if failed < len(videos) else 2
+    return 0
+
+
+def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
+    """Chooses the target of each video, and makes its folder.
+
+    Without an output it is `NAME_segmented` in the current folder. One video may go into a file, or
+    into a folder, a picture a frame; several go into a folder, each as a video.
+
+    Raises:
+        InputError: If the output does not suit.
+        MediaError: If the folder cannot be made.
+    """
+    output = options.output
+    if output == "-":
+        raise InputError("a video cannot go to the standard output: give a file, as -o out.mp4")
+    if len(videos) > 1 and options.stats is not None:
+        raise InputError("--stats is one file: give one video at a time")
+    if output is not None and len(videos) == 1:
+        targets = [output]
+    else:
+        if output is not None and Path(output).suffix and not Path(output).is_dir():
+            raise InputError(f"several videos cannot go into {output}: give a folder, -o results/")
+        end = "" if output is not None else "_segmented"
+        targets = [str(Path(output or "") / _file_name(Path(video), end)) for video in videos]
+    if options.kind == "labels" and not all(_is_pictures(target) for target in targets):
+        raise InputError(
+            "a video's colours are not exact, class ids need pictures: -o ids/ or ids/%06d.png"
+        )
+    if len({target.casefold() for target in targets}) < len(targets):
+        raise InputError("two of the videos have the same name: run the command once for each")
+    for target in targets:
+        _make_folder(Path(target).parent)
+    return targets
+
+
+def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
+    from easyseg.pipeline import Job, Range, Segmenting
+
+    return Job(
+        segmenting=Segmenting(options.every_n, options.smoothing, kept),
+        range=Range(options.start, options.end, options.stride, options.max_frames),
+        sound=not options.no_sound,
+        statistics=options.stats,
+        progress=False if options.quiet else None,
+    )
+
+
+def _report(options: argparse.Namespace, source: str, target: str, summary: "VideoSummary") -> None:
+    if options.json:
+        facts = {
+            "source": source, "output": target, "model": summary.last.model,
+            "frames": summary.frames, "skipped": summary.skipped, "encoder": summary.encoder,
+            "seconds": round(summary.seconds, 3),
+        }  # fmt: skip
+        line = json.dumps(facts)
+    elif options.quiet:
+        return
+    else:
+        line = f"{target}  {summary.frames} frames, {summary.rate:.1f} a second"
+        if summary.skipped:
+            line += f", {summary.skipped} damaged parts skipped"
+    if sys.stdout is not None:
+        print(line, flush=True)
+
+
+def _is_video(name: str, options: argparse.Namespace) -> bool:
+    from easyseg.media.extensions import VIDEO_EXTENSIONS
+
+    suffix = Path(name).suffix.lower()
+    if suffix == ".gif":
+        output = options.output or ""
+        suffix = Path(output).suffix.lower() if "%" not in output else ".gif"
+    return suffix in VIDEO_EXTENSIONS and "://" not in name and not _is_folder(name)
+
+
+def _is_folder(name: str) -> bool:
+    with contextlib.suppress(OSError, ValueError):
+        return Path(name).is_dir()
+    return False
+
+
+def _paths(name: str) -> list[str]:
+    """The files that a quoted pattern means; a name that is none stands for itself."""
+    if glob.has_magic(name) and not os.path.lexists(name):
+        return sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207 - it is text
+    return [name]
+
+
+def _is_pictures(target: str) -> bool:
+    from easyseg.media.frame_sinks import is_folder_of_frames
+
+    return is_folder_of_frames(target) and Path(target).suffix.lower() in ("", ".png")
+
+
+def _file_name(video: Path, end: str) -> str:
+    from easyseg.media.frame_sinks import SINK_EXTENSIONS
+
+    suffix = video.suffix if video.suffix.lower() in SINK_EXTENSIONS else ".mp4"
+    return f"{video.stem}{end}{suffix}"
+
+
+def _make_folder(folder: Path) -> None:
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"cannot make the folder {folder}: {error.strerror}") from error

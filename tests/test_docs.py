@@ -1,0 +1,124 @@
+"""Everything that the README shows is run."""
+
+import os
+import re
+import shutil
+import subprocess
+import sys
+from fractions import Fraction
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from easyseg.cli import main
+from easyseg.media import image as media
+from easyseg.media.video import VideoInfo
+from easyseg.media.video_sink import VideoSink
+
+ROOT = Path(__file__).resolve().parent.parent
+README = (ROOT / "README.md").read_text("utf-8")
+BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(\w+)\n(.*?)```", re.S)
+BLOCKS = [match.groups() for match in BLOCK.finditer(README)]
+PYTHON = [code for _, language, code in BLOCKS if language == "python"]
+# The two commands of the installation are run by .ci/run.
+COMMANDS = [
+    line.split("  #")[0].strip()
+    for marker, language, code in BLOCKS
+    if language == "bash" and marker not in {"install", "tests"}
+    for line in code.splitlines()
+    if line.strip()
+]
+
+
+# Where there is no network, ADE20K's "fast" falls back to the built-in model and warns.
+STRICT = ["-W", "error", "-W", "ignore:the 'fast' model"]
+
+
+@pytest.fixture(scope="session")
+def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
+    """Two seconds of a photograph that moves past."""
+    path = tmp_path_factory.mktemp("clip") / "clip.mp4"
+    picture = media.resize(media.read(ROOT / "examples" / "images" / "chelsea.jpg"), (120, 180))
+    info = VideoInfo(128, 96, Fraction(12), Fraction(1, 12), 24, 2.0, "none", (), (), 0)
+    with VideoSink(path, info) as sink:
+        for number in range(24):
+            window = picture[10:106, number : number + 128]
+            sink.write(np.ascontiguousarray(window), Fraction(number, 12))
+    return path
+
+
+@pytest.fixture
+def folder(tmp_path: Path, clip: Path) -> Path:
+    """A folder as the README's reader has it."""
+    shutil.copytree(ROOT / "examples" / "images", tmp_path / "examples" / "images")
+    (tmp_path / "holiday").mkdir()
+    shutil.copy(ROOT / "examples" / "images" / "coffee.jpg", tmp_path / "holiday")
+    shutil.copy(ROOT / "examples" / "images" / "chelsea.jpg", tmp_path / "photo.jpg")
+    shutil.copy(clip, tmp_path / "clip.mp4")
+    for part in ("images", "masks"):
+        (tmp_path / "data" / part).mkdir(parents=True)
+    picture = media.resize(media.read(ROOT / "examples" / "images" / "coffee.jpg"), (48, 64))
+    for number in range(4):
+        media.write(tmp_path / "data" / "images" / f"{number}.png", np.roll(picture, number))
+        media.write(tmp_path / "data" / "masks" / f"{number}.png", picture[..., 0] // 128)
+    (tmp_path / "names.txt").write_text("table\ncup\n")
+    return tmp_path
+
+
+def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
+    scripts = Path(sys.executable).parent
+    environment = os.environ | {
+        "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
+        "EASYSEG_OFFLINE": "1",
+    }
+    done = subprocess.run(
+        command, cwd=folder, env=environment, capture_output=True, text=True, check=False
+    )
+    assert done.returncode == 0, done.stdout + done.stderr
+    return done
+
+
+def test_there_is_something_to_run():
+    assert len(PYTHON) >= 3
+    assert len(COMMANDS) >= 6
+    assert {marker for marker, *_ in BLOCKS} >= {"install", "tests"}
+
+
+@pytest.mark.parametrize("number", range(len(PYTHON)))
+def test_python(number: int, folder: Path):
+    run([sys.executable, *STRICT, "-c", PYTHON[number]], folder)
+    for name in re.findall(r'"([^"]+_segmented[^"]+)"', PYTHON[number]):
+        assert (folder / name).stat().st_size > 1000
+
+
+@pytest.mark.parametrize("number", range(len(COMMANDS)))
+def test_command_line(number: int, folder: Path):
+    before = set(folder.rglob("*"))
+    done = run(["bash", "-c", COMMANDS[number]], folder)
+    assert done.stdout or set(folder.rglob("*")) > before
+
+
+@pytest.mark.parametrize("name", ["image.py", "pixellib_style.py", "video.py"])
+def test_examples(name: str, folder: Path):
+    done = run([sys.executable, *STRICT, str(ROOT / "examples" / name)], folder)
+    assert done.stdout
+    assert list((folder / "output").iterdir())
+
+
+def test_the_table_of_models_is_the_registry_s(capsys: pytest.CaptureFixture[str]):
+    """To renew it: easyseg models --markdown."""
+    main(["models", "--markdown"])
+    table = re.search(r"<!-- models -->\n(.*?)\n<!-- /models -->", README, re.S)
+    assert table
+    assert table.group(1).strip() == capsys.readouterr().out.strip()
+
+
+def test_what_the_readme_links_to_is_there():
+    for target in re.findall(r"\]\((?!http)([^)#]+)\)", README):
+        assert (ROOT / target).exists(), target
+
+
+def test_no_path_of_a_machine_in_the_documentation():
+    for path in [*ROOT.glob("*.md"), *(ROOT / "weights").glob("*.md")]:
+        assert not re.search(r"(?<![\w.~])/(home|root|tmp|work|Users)/", path.read_text("utf-8"))

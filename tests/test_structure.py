@@ -1,0 +1,89 @@
+"""Holds the house together: rows, sizes, and the homes of a few words."""
+
+import ast
+import re
+from pathlib import Path
+
+import pytest
+
+ROOT = Path(__file__).resolve().parent.parent
+PACKAGE = ROOT / "easyseg"
+
+ROWS = {
+    0: {"errors", "_types"},
+    1: {"labels", "download", "metrics", "media", "transforms"},
+    2: {"registry", "checkpoints", "trained_file", "datasets", "render", "export"},
+    3: {"result", "models"},
+    4: {"engine"},
+    5: {"pipeline", "smoothing"},
+    6: {"semantic", "tune_bg", "api", "cli", "training", "evaluation", "batch"},
+}
+ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}
+TOP = {"__init__", "__main__", "weights"}
+MAX_LINES = 400
+# Tables of names and colours are data; their length says nothing about the code.
+DATA = {"labels/ade20k.py", "labels/pascal_voc.py"}
+
+FILES = sorted(PACKAGE.rglob("*.py"))
+
+
+def room_of(path: Path) -> str:
+    return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
+
+
+def imported_rooms(path: Path) -> set[str]:
+    """Rooms that a file imports from, wherever in it."""
+    found = set()
+    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
+        names = []
+        if isinstance(node, ast.Import):
+            names = [alias.name for alias in node.names]
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            names = [f"{node.module}.{alias.name}" for alias in node.names]
+        for name in names:
+            parts = name.split(".")
+            if parts[0] == "easyseg" and len(parts) > 1:
+                found.add(parts[1])
+    return found
+
+
+def test_every_room_has_a_row():
+    rooms = {room_of(path) for path in FILES}
+    assert rooms - TOP <= set(ROW_OF)
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_a_room_imports_from_its_own_row_or_a_lower_one(path: Path):
+    if room_of(path) in TOP:
+        return
+    row = ROW_OF[room_of(path)]
+    upward = {r for r in imported_rooms(path) if ROW_OF.get(r, -1) > row}
+    assert upward == set()
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_files_stay_short(path: Path):
+    if str(path.relative_to(PACKAGE).as_posix()) in DATA:
+        return
+    assert len(path.read_text("utf-8").splitlines()) <= MAX_LINES
+
+
+@pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
+def test_users_mistakes_are_not_asserted(path: Path):
+    tree = ast.parse(path.read_text("utf-8"))
+    assert [n.lineno for n in ast.walk(tree) if isinstance(n, ast.Assert)] == []
+
+
+def test_the_rows_in_contributing_are_these():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    for row, rooms in ROWS.items():
+        line = re.search(rf"^\| {row} \| (.*) \|$", text, re.M)
+        assert line, f"CONTRIBUTING.md has no row {row}"
+        assert set(re.findall(r"`(\w+)/?`", line.group(1))) == rooms
+
+
+def test_every_room_has_tests():
+    tested = {p.stem.removeprefix("test_") for p in (ROOT / "tests").glob("test_*.py")}
+    tested |= {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and any(p.glob("test_*"))}
+    rooms = {room_of(path) for path in FILES} - TOP - {"_types", "errors"}
+    assert rooms - tested == set()
