@@ -354,3 +354,13 @@ def test_a_file_that_may_not_be_read_is_said(tmp_path):
     path.chmod(0)
     with pytest.raises(ModelError, match="cannot be opened"):
         checkpoints.read(path)
+
+
+def test_straight_to_the_wanted_dtype(tmp_path):
+    path = tmp_path / "weights.pt"
+    torch.save({"a": torch.tensor([1.5, 2.5]).half(), "n": torch.tensor(3)}, path)
+    read = checkpoints.read(path, dtype=torch.float16)
+    assert read["a"].dtype == torch.float16
+    assert read["n"].dtype == torch.int64
+    assert checkpoints.read(path)["a"].tolist() == [1.5, 2.5]
+    assert checkpoints.read(path)["a"].dtype == torch.float32

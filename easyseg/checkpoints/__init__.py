@@ -23,7 +23,7 @@ DATA_PARALLEL = "module."
 """What `torch.nn.DataParallel` puts before every name."""
 
 
-def read(path: PathLike) -> StateDict:
+def read(path: PathLike, *, dtype: torch.dtype = torch.float32) -> StateDict:
     """Reads a checkpoint, memory-mapped where its format allows it.
 
     The format is recognised from the file's first bytes, whatever its name ends with.
@@ -33,9 +33,10 @@ def read(path: PathLike) -> StateDict:
             or a dict with one under `state_dict`, `model` or `model_state_dict`; a `.safetensors`
             file; a Keras 2 `.h5` file (needs h5py), whose names become `layer/weight:0` and whose
             arrays keep Keras' order of dimensions.
+        dtype: What floating-point tensors become; those that are so already are not copied.
 
     Returns:
-        Parameter names and tensors, on the CPU; floating-point ones as float32. They may be views
+        Parameter names and tensors, on the CPU; floating-point ones in `dtype`. They may be views
         of the file: it must not be overwritten in place (replacing it is fine) while they are used.
 
     Raises:
@@ -49,7 +50,7 @@ def read(path: PathLike) -> StateDict:
             f"the checkpoint {str(file)!r} is {kind}: give the path of a .pt, .pth, .safetensors "
             "or .h5 file"
         )
-    return _state_dict(_content(file), file)
+    return _state_dict(_content(file), file, dtype)
 
 
 def with_counters(state_dict: StateDict) -> StateDict:
@@ -88,7 +89,7 @@ def _content(file: Path) -> object:
     return torch_file.read(file)
 
 
-def _state_dict(content: object, file: Path) -> StateDict:
+def _state_dict(content: object, file: Path, dtype: torch.dtype) -> StateDict:
     for wrapper in WRAPPERS:
         if isinstance(content, dict) and isinstance(content.get(wrapper), dict):
             content = content[wrapper]
@@ -99,7 +100,7 @@ def _state_dict(content: object, file: Path) -> StateDict:
         if not isinstance(name, str) or not isinstance(tensor, torch.Tensor):
             raise ModelError(f"{str(file)!r} is not a state dict: {name!r} is no tensor in it")
         tensor = tensor.detach()
-        state_dict[name] = tensor.float() if tensor.is_floating_point() else tensor
+        state_dict[name] = tensor.to(dtype) if tensor.is_floating_point() else tensor
     if all(name.startswith(DATA_PARALLEL) for name in state_dict):
         return {name[len(DATA_PARALLEL) :]: tensor for name, tensor in state_dict.items()}
     return state_dict
