@@ -21,8 +21,8 @@ def main() -> None:
     folder = HERE / "pictures"
     folder.mkdir(exist_ok=True)
     for name, photograph, dataset in (
-        ("first", "chelsea.jpg", "voc"),
         ("china", "china.jpg", "ade20k"),
+        ("cat", "chelsea.jpg", "voc"),
     ):
         print(media.write(folder / f"{name}.jpg", side_by_side(photograph, dataset), quality=92))
 
