@@ -16,10 +16,9 @@ from easyseg.labels import LabelSet
 from easyseg.transforms import Preprocess
 
 if TYPE_CHECKING:
-    import torch
     from torch import nn
 
-    StateDict = dict[str, torch.Tensor]
+    from easyseg.checkpoints import StateDict
 
 TIERS = ("builtin", "fast", "balanced", "best")
 """Names for "whatever suits": each data set has one record for each of them."""

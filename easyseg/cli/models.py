@@ -58,13 +58,12 @@ def _facts(record: "Weights") -> dict[str, Any]:
 
 
 def _row(record: "Weights") -> tuple[str, ...]:
-    measured = ", ".join(f"{name} {value:.1f}" for name, value in record.metrics.items())
     return (
         record.name,
         record.dataset,
         ", ".join(record.tiers) or "-",
-        measured or "-",
-        f"{record.parameters / 1e6:.1f} M",
+        _measured(record) or "-",
+        _parameters(record),
         f"{record.size / 1e6:.1f} MB" if record.size else "-",
         _where(record),
         record.licence,
@@ -79,11 +78,18 @@ def _markdown(records: Sequence["Weights"]) -> str:
     ]
     for record in records:
         tiers = ", ".join(record.tiers)
-        measured = ", ".join(f"{name} {value:.1f}" for name, value in record.metrics.items())
-        parameters = f"{record.parameters / 1e6:.1f} M"
-        cells = (f"`{record.name}`", tiers, measured, parameters, record.licence)
+        figures = (_measured(record), _parameters(record))
+        cells = (f"`{record.name}`", tiers, *figures, record.licence)
         lines.append(f"| {' | '.join(cells)} |")
     return "\n".join(lines)
+
+
+def _measured(record: "Weights") -> str:
+    return ", ".join(f"{name} {value:.1f}" for name, value in record.metrics.items())
+
+
+def _parameters(record: "Weights") -> str:
+    return f"{record.parameters / 1e6:.1f} M"
 
 
 def _where(record: "Weights") -> str:

@@ -230,16 +230,14 @@ def _report(
 
 
 def _summary(result: "Segmentation") -> str:
+    from easyseg.render.legend import percent
+
     areas = [area for area in result.classes if area.id != result.label_set.background]
     areas = areas or list(result.classes)
-    shown = [f"{area.name} {_percent(area.ratio)}" for area in areas[:_SHOWN_CLASSES]]
+    shown = [f"{area.name} {percent(area.ratio)}" for area in areas[:_SHOWN_CLASSES]]
     if len(areas) > _SHOWN_CLASSES:
         shown.append(f"{len(areas) - _SHOWN_CLASSES} more")
     return ", ".join(shown) or "none of these classes"
-
-
-def _percent(ratio: float) -> str:
-    return "< 0.1 %" if ratio < 0.0005 else f"{100 * ratio:.1f} %"
 
 
 def _worded(picture: Picture, error: Exception) -> str:

@@ -150,7 +150,7 @@ def legend_rows(
         listed = listed[: max_rows - 1]
     colors, rims = color_table(label_set), outline_table(label_set)
     rows = [
-        LegendRow(label_set.names[i], _percent(ratios[i]), _color(colors[i]), _color(rims[i]))
+        LegendRow(label_set.names[i], percent(ratios[i]), _color(colors[i]), _color(rims[i]))
         for i in listed
     ]
     if len(listed) < len(present) and rows:
@@ -158,7 +158,8 @@ def legend_rows(
     return tuple(rows)
 
 
-def _percent(ratio: float) -> str:
+def percent(ratio: float) -> str:
+    """Word a share, 0 to 1, for people: ``12.3 %``, or ``< 0.1 %`` for what would read as none."""
     return "< 0.1 %" if ratio < 0.0005 else f"{100 * ratio:.1f} %"
 
 
