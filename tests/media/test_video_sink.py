@@ -11,7 +11,7 @@ import numpy as np
 import pytest
 
 from easyseg.errors import InputError, MediaError
-from easyseg.media import video_sink
+from easyseg.media import video_encoder
 from easyseg.media.video import VideoSource
 from easyseg.media.video_sink import Encoding, VideoSink
 
@@ -204,10 +204,7 @@ def test_closing_twice_and_writing_after(clips, tmp_path):
 
 
 def test_the_next_best_encoder_is_used_and_said(clips, streams, tmp_path, monkeypatch, caplog):
-    monkeypatch.setattr(
-        video_sink, "ENCODERS", {".mp4": ("h264_nvenc", "no_such_encoder", "mpeg4")}
-    )
-    monkeypatch.setattr(video_sink, "_usable_encoders", lambda *_: ("no_such_encoder", "mpeg4"))
+    monkeypatch.setattr(video_encoder, "_usable_encoders", lambda *_: ("no_such_encoder", "mpeg4"))
     with caplog.at_level("WARNING"):
         sink = copy(clips("aac.mp4"), tmp_path / "out.mp4")
     assert sink.encoder == "mpeg4"
