@@ -8,6 +8,7 @@ import sysconfig
 import zipfile
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 ROOT = Path(__file__).resolve().parent.parent
@@ -67,7 +68,8 @@ def test_the_wheel_segments_in_a_clean_environment(wheel: Path, tmp_path: Path):
         check=True, capture_output=True, text=True,
     ).stdout.strip()  # fmt: skip
     # A path in a .pth file is searched, but the .pth files in it (an editable easyseg) are not run.
-    (Path(target) / "borrowed.pth").write_text(sysconfig.get_path("purelib") + "\n")
+    borrowed = {sysconfig.get_path("purelib"), str(Path(np.__file__).parents[1])}
+    (Path(target) / "borrowed.pth").write_text("\n".join(borrowed) + "\n")
     picture = ROOT / "examples" / "images" / "chelsea.jpg"
     environment = {k: v for k, v in os.environ.items() if k != "PYTHONPATH"}
     environment |= {"EASYSEG_HOME": str(tmp_path / "home"), "EASYSEG_OFFLINE": "1"}
