@@ -2,6 +2,14 @@
 
 from easyseg.transforms.geometry import Geometry
 from easyseg.transforms.preprocess import Preprocess
-from easyseg.transforms.restore import probabilities, restore, winner_confidence
+from easyseg.transforms.probability import class_probability, probabilities, winner_confidence
+from easyseg.transforms.restore import restore
 
-__all__ = ["Geometry", "Preprocess", "probabilities", "restore", "winner_confidence"]
+__all__ = [
+    "Geometry",
+    "Preprocess",
+    "class_probability",
+    "probabilities",
+    "restore",
+    "winner_confidence",
+]

@@ -41,7 +41,7 @@ _Floats: TypeAlias = npt.NDArray[np.float32]
 
 
 @dataclass(frozen=True, eq=False)
-class _Runs:
+class Runs:
     """An axis cut into runs of consecutive pixels that lie between the same two logits.
 
     Attributes:
@@ -95,7 +95,7 @@ def label_cells(logits: FloatMap, vertical: Axis, horizontal: Axis) -> LabelMap:
     """
     winners = winning_classes(logits)
     labels = winners.take(horizontal.low, axis=1).take(vertical.low, axis=0)
-    rows, columns = _runs(vertical), _runs(horizontal)
+    rows, columns = cut_into_runs(vertical), cut_into_runs(horizontal)
     row, column = _mixed_cells(winners, rows, columns)
     for first in range(0, len(row), CELLS_AT_ONCE):
         some = slice(first, first + CELLS_AT_ONCE)
@@ -124,7 +124,7 @@ def winning_classes(logits: FloatMap) -> LabelMap:
     return winners
 
 
-def _runs(axis: Axis) -> _Runs:
+def cut_into_runs(axis: Axis) -> Runs:
     """Cut an axis where its pairs of logits change, and where a run grows too long."""
     change = np.flatnonzero((np.diff(axis.low) != 0) | (np.diff(axis.high) != 0)) + 1
     start = np.concatenate(([0], change))
@@ -135,10 +135,10 @@ def _runs(axis: Axis) -> _Runs:
         stop = np.append(start[1:], len(axis.low))
     step = np.arange((stop - start).max())[:, None]
     pixel = np.minimum(start + step, stop - 1)  # (longest, runs)
-    return _Runs(axis.low[start], axis.high[start], pixel, axis.weight[pixel])
+    return Runs(axis.low[start], axis.high[start], pixel, axis.weight[pixel])
 
 
-def _mixed_cells(winners: LabelMap, rows: _Runs, columns: _Runs) -> tuple[_Ids, _Ids]:
+def _mixed_cells(winners: LabelMap, rows: Runs, columns: Runs) -> tuple[_Ids, _Ids]:
     """Find the cells whose corners have several winners, as (vertical, horizontal) runs."""
     low = winners[rows.low]
     high = winners[rows.high]
@@ -151,7 +151,7 @@ def _mixed_cells(winners: LabelMap, rows: _Runs, columns: _Runs) -> tuple[_Ids, 
 
 
 def _contest(
-    logits: FloatMap, winners: LabelMap, rows: _Runs, columns: _Runs, row: _Ids, column: _Ids
+    logits: FloatMap, winners: LabelMap, rows: Runs, columns: Runs, row: _Ids, column: _Ids
 ) -> _Contest:
     """Find the classes that can win somewhere in the given cells."""
     classes, _, width = logits.shape
@@ -198,7 +198,7 @@ def _gather(logits: FloatMap, index: _Ids) -> _Floats:
     return logits.reshape(classes, height * width).take(index, axis=1).transpose(1, 2, 0)
 
 
-def _decide(contest: _Contest, rows: _Runs, columns: _Runs, labels: LabelMap) -> None:
+def _decide(contest: _Contest, rows: Runs, columns: Runs, labels: LabelMap) -> None:
     """Interpolate the contenders of each cell and write the winner of each pixel into labels."""
     step = max(1, PIXELS_AT_ONCE // (len(rows.pixel) * len(columns.pixel)))
     for first in range(0, len(contest.row), step):

@@ -9,105 +9,13 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-import torch.nn.functional as F
 from hypothesis import given, settings
-from hypothesis import strategies as st
+from obvious_way import cases, count_ties, enlarge, plain, smooth
 
 from easyseg.errors import InputError
 from easyseg.media import image as media_image
-from easyseg.transforms import Geometry, Preprocess, probabilities, restore, winner_confidence
+from easyseg.transforms import Geometry, Preprocess, restore, winner_confidence
 from easyseg.transforms import cells as cells_module
-
-TIE = 1e-5
-"""Classes whose logits differ by less, relative to the largest one, are equal in float32."""
-
-
-def plain(size: tuple[int, int], *, align_corners: bool = False) -> Geometry:
-    return Geometry(size, size, size, align_corners=align_corners)
-
-
-def smooth(classes: int, height: int, width: int, seed: int = 0) -> torch.Tensor:
-    """Logits like a network's: large areas with soft borders, shape (1, C, height, width)."""
-    generator = torch.Generator().manual_seed(seed)
-    coarse = torch.randn(1, classes, max(2, height // 8), max(2, width // 8), generator=generator)
-    return 6 * F.interpolate(coarse, (height, width), mode="bicubic")
-
-
-def enlarge(logits: torch.Tensor, geometry: Geometry) -> torch.Tensor:
-    """The obvious way, (C, H, W): torch where it can, else written out in double precision."""
-    logits = logits.float().reshape(-1, *logits.shape[-2:]).contiguous()
-    if geometry.resized == geometry.padded:
-        return F.interpolate(
-            logits[None],
-            geometry.original,
-            mode="bilinear",
-            align_corners=geometry.align_corners,
-        )[0]
-    logits = logits.double()
-    for axis in (0, 1):
-        low, high, share = positions(geometry, axis, logits.shape[axis + 1])
-        shape = (-1, 1) if axis == 0 else (-1,)
-        near, far = logits.index_select(axis + 1, low), logits.index_select(axis + 1, high)
-        logits = near * (1 - share).view(shape) + far * share.view(shape)
-    return logits
-
-
-def positions(
-    geometry: Geometry, axis: int, cells: int
-) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    """Step by step: photograph -> resized picture -> canvas -> logits."""
-    original, resized = geometry.original[axis], geometry.resized[axis]
-    padded, offset = geometry.padded[axis], geometry.offset[axis]
-    position = torch.arange(original, dtype=torch.float64)
-    if geometry.align_corners:
-        position = position * ((resized - 1) / max(original - 1, 1))
-        position = (position + offset) * ((cells - 1) / max(padded - 1, 1))
-    else:
-        position = (position + 0.5) * (resized / original) - 0.5
-        position = (position + offset + 0.5) * (cells / padded) - 0.5
-    position = position.clamp(0, cells - 1)
-    low = position.long().clamp(max=cells - 1)
-    return low, (low + 1).clamp(max=cells - 1), position - low
-
-
-def count_ties(labels: np.ndarray, volume: torch.Tensor) -> int:
-    """Number of pixels that differ from the argmax; fails where one differs by more than a tie."""
-    assert labels.dtype == np.uint8
-    assert labels.shape == tuple(volume.shape[1:])
-    best = volume.max(dim=0).values
-    ours = volume.gather(0, torch.from_numpy(labels).long()[None])[0]
-    gap = (best - ours).max().item()
-    assert gap <= TIE * volume.abs().max().item(), f"a class {gap} below the best won a pixel"
-    return int((torch.from_numpy(labels) != volume.argmax(dim=0)).sum())
-
-
-@st.composite
-def cases(draw: st.DrawFn) -> tuple[torch.Tensor, Geometry]:
-    """Logits of many shapes, layouts, types and kinds, and a geometry they may belong to."""
-    classes = draw(st.integers(1, 24))
-    height, width = draw(st.integers(1, 13)), draw(st.integers(1, 13))
-    generator = torch.Generator().manual_seed(draw(st.integers(0, 2**32)))
-    logits = torch.randn(1, classes, height, width, generator=generator) * 5
-    if draw(st.booleans()):
-        logits = smooth(classes, height, width, seed=draw(st.integers(0, 2**32)))
-    logits = logits.to(draw(st.sampled_from([torch.float32, torch.bfloat16, torch.float16])))
-    layout = draw(st.sampled_from(["planes", "pixels", "sliced", "transposed"]))
-    if layout == "pixels":
-        logits = logits.contiguous(memory_format=torch.channels_last)
-    elif layout == "sliced":
-        logits = torch.cat([logits, logits], dim=1).contiguous(memory_format=torch.channels_last)
-        logits = logits[:, classes:]
-    elif layout == "transposed":
-        logits = logits.transpose(2, 3).contiguous().transpose(2, 3)
-    original = draw(st.tuples(st.integers(1, 90), st.integers(1, 90)))
-    align_corners = draw(st.booleans())
-    if draw(st.booleans()):
-        return logits, plain(original, align_corners=align_corners)
-    resized = draw(st.tuples(st.integers(1, 60), st.integers(1, 60)))
-    offset = draw(st.tuples(st.integers(0, 20), st.integers(0, 20)))
-    more = draw(st.tuples(st.integers(0, 20), st.integers(0, 20)))
-    padded = (resized[0] + offset[0] + more[0], resized[1] + offset[1] + more[1])
-    return logits, Geometry(original, resized, padded, offset, align_corners)
 
 
 @given(cases())
@@ -287,55 +195,6 @@ def test_logits_that_need_a_gradient() -> None:
 def test_other_logits_are_refused(logits: Any, message: str) -> None:
     with pytest.raises(InputError, match=re.escape(message)):
         restore(logits, plain((8, 8)))
-
-
-@given(cases())
-@settings(deadline=None, max_examples=40)
-def test_probabilities_are_those_of_the_obvious_way(case: tuple[torch.Tensor, Geometry]) -> None:
-    logits, geometry = case
-    expected = enlarge(logits, geometry).softmax(dim=0).float().numpy()
-    labels = restore(logits, geometry)
-    confidence = winner_confidence(logits, geometry, labels)
-    assert confidence.dtype == np.float32
-    winners = np.take_along_axis(expected, labels[None].astype(int), axis=0)[0]
-    np.testing.assert_allclose(confidence, winners, atol=1e-4)
-    every = probabilities(logits, geometry, range(len(expected)))
-    assert every.dtype == np.float32
-    np.testing.assert_allclose(every, expected, atol=1e-4)
-
-
-def test_probabilities_come_in_the_order_asked_for() -> None:
-    logits, geometry = smooth(5, 6, 6), plain((30, 40))
-    every = probabilities(logits, geometry, range(5))
-    np.testing.assert_allclose(every.sum(axis=0), 1, atol=1e-5)
-    np.testing.assert_array_equal(probabilities(logits, geometry, (3, 0, 3)), every[[3, 0, 3]])
-    assert probabilities(logits, geometry, []).shape == (0, 30, 40)
-
-
-@pytest.mark.parametrize("class_id", [-1, 5, 1.5])
-def test_probabilities_of_unknown_classes(class_id: Any) -> None:
-    with pytest.raises(InputError, match=re.escape(f"class id {class_id} is not a whole number")):
-        probabilities(smooth(5, 6, 6), plain((8, 8)), [class_id])
-
-
-def test_confidence_by_hand() -> None:
-    logits = torch.log(torch.tensor([[[1.0]], [[3.0]]]))
-    labels = np.array([[0, 1, 255]], np.uint8)
-    confidence = winner_confidence(logits, plain((1, 3)), labels)
-    np.testing.assert_allclose(confidence, [[0.25, 0.75, 0]], atol=1e-6)
-
-
-def test_confidence_of_a_hopeless_label_is_zero() -> None:
-    logits = torch.tensor([[[500.0]], [[-500.0]]])
-    confidence = winner_confidence(logits, plain((1, 2)), np.array([[0, 1]], np.uint8))
-    np.testing.assert_array_equal(confidence, [[1, 0]])
-
-
-def test_confidence_needs_labels_of_the_photograph() -> None:
-    with pytest.raises(InputError, match=re.escape("of shape (8, 8), as restore gives them, got")):
-        winner_confidence(smooth(3, 4, 4), plain((8, 8)), np.zeros((8, 9), np.uint8))
-    with pytest.raises(InputError, match="whole numbers"):
-        winner_confidence(smooth(3, 4, 4), plain((8, 8)), np.zeros((8, 8), np.float32))
 
 
 MEASURE = """
