@@ -111,7 +111,7 @@ class VideoSource:
         self.ended = False
         self._container = open_container(self.path)
         try:
-            self._stream = _video_stream(self._container, self.path)
+            self._stream = video_stream(self._container, str(self.path))
             self._stream.thread_type = "AUTO"
             first = self._first_frame()
             self.info = _info(self._container, self._stream, first)
@@ -132,7 +132,8 @@ class VideoSource:
                 if given == self.max_frames:
                     return
                 given += 1
-                yield Frame(_upright(picture, self.info), index, time)
+                image = upright(picture, self.info.rotation)
+                yield Frame(_at_first_size(image, self.info), index, time)
         self.ended = True
 
     def __len__(self) -> int:
@@ -225,7 +226,7 @@ class VideoSource:
         """Starts over, for a decoder that has been fed cannot be rewound everywhere."""
         self._container.close()
         self._container = open_container(self.path)
-        self._stream = _video_stream(self._container, self.path)
+        self._stream = video_stream(self._container, str(self.path))
         self._stream.thread_type = "AUTO"
 
 
@@ -266,12 +267,24 @@ def default_colorspace(height: int) -> Colorspace:
     return Colorspace.ITU709 if height >= HD_HEIGHT else Colorspace.SMPTE170M
 
 
-def _video_stream(container: InputContainer, path: Path) -> VideoStream:
+def video_stream(container: InputContainer, name: str) -> VideoStream:
+    """Finds the stream to play.
+
+    Args:
+        container: The opened file or stream.
+        name: What it is called in the error.
+
+    Returns:
+        The first stream of moving pictures.
+
+    Raises:
+        MediaError: If there is none.
+    """
     # A cover picture in a music file is a video stream too, but not one to play.
     for stream in container.streams.video:
         if not stream.disposition & av.stream.Disposition.attached_pic:
             return stream
-    raise MediaError(f"{str(path)!r} has no video in it, only: {_kinds(container)}")
+    raise MediaError(f"{name!r} has no video in it, only: {_kinds(container)}")
 
 
 def _kinds(container: InputContainer) -> str:
@@ -279,7 +292,7 @@ def _kinds(container: InputContainer) -> str:
 
 
 def _info(container: InputContainer, stream: VideoStream, first: VideoFrame | None) -> VideoInfo:
-    rotation = 0 if first is None else round(first.rotation / 90) % 4
+    rotation = 0 if first is None else quarter_turns(first)
     width, height = (stream.width, stream.height) if first is None else (first.width, first.height)
     if rotation % 2:
         width, height = height, width
@@ -307,14 +320,30 @@ def _info(container: InputContainer, stream: VideoStream, first: VideoFrame | No
     )
 
 
-def _upright(picture: VideoFrame, info: VideoInfo) -> Image:
+def quarter_turns(picture: VideoFrame) -> int:
+    """Reads from a frame how it was rotated: quarter turns, counterclockwise, to set it upright."""
+    return round(picture.rotation / 90) % 4
+
+
+def upright(picture: VideoFrame, rotation: int) -> Image:
+    """Makes a picture of a decoded frame.
+
+    Args:
+        picture: As the decoder gave it.
+        rotation: Quarter turns, counterclockwise, that bring it upright.
+
+    Returns:
+        RGB uint8 (H, W, 3).
+    """
     if picture.colorspace in _UNTAGGED and not picture.format.is_rgb:
         picture = picture.reformat(
             format="rgb24", src_colorspace=default_colorspace(picture.height)
         )
     image = cast(Image, picture.to_ndarray(format="rgb24"))
-    if info.rotation:
-        image = np.ascontiguousarray(np.rot90(image, info.rotation))
+    return np.ascontiguousarray(np.rot90(image, rotation)) if rotation else image
+
+
+def _at_first_size(image: Image, info: VideoInfo) -> Image:
     if image.shape[:2] == (info.height, info.width):
         return image
     # A stream whose size changes on the way is shown at its first size, as players do.
