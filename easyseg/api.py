@@ -31,7 +31,8 @@ def segment(
     color: Literal["rgb", "bgr"] = "rgb",
     confidence: bool = False,
     device: "str | torch.device | None" = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
 ) -> list[Segmentation]: ...
@@ -47,7 +48,8 @@ def segment(
     color: Literal["rgb", "bgr"] = "rgb",
     confidence: bool = False,
     device: "str | torch.device | None" = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
 ) -> Segmentation: ...
@@ -62,7 +64,8 @@ def segment(
     color: Literal["rgb", "bgr"] = "rgb",
     confidence: bool = False,
     device: "str | torch.device | None" = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
 ) -> Segmentation | list[Segmentation]:
@@ -82,7 +85,9 @@ def segment(
         color: Order of the channels of arrays and tensors: `"bgr"` for OpenCV's.
         confidence: Whether to compute the confidence of each pixel, too.
         device: A torch device; None takes CUDA, then MPS, then the CPU.
-        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only); None is fp32.
+        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only). `"auto"` is fp32, or bf16 where the
+            processor has instructions for it and it was measured not to cost the model accuracy.
+        backend: What computes the network's answer: `"torch"`. `"auto"` takes the best there is.
         size: Side, in pixels, that the model works at; None is the model's own. Larger is slower
             and finer.
         output_stride: Coarseness of the encoder, such as 8, 16 or 32; None is the model's own.
@@ -102,6 +107,7 @@ def segment(
         dataset=dataset,
         device=device,
         precision=precision,
+        backend=backend,
         size=size,
         output_stride=output_stride,
     )
@@ -122,7 +128,8 @@ def stream(
     classes: ClassSelection | None = None,
     confidence: bool = False,
     device: "str | torch.device | None" = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
     every_n: int = 1,
@@ -145,6 +152,7 @@ def stream(
         confidence: See there.
         device: See there.
         precision: See there.
+        backend: See there.
         size: See there.
         output_stride: See there.
         every_n: Every how many-th frame of a video is shown to the network; the frames between
@@ -167,8 +175,8 @@ def stream(
     from easyseg.pipeline import Range, Segmenting  # PyAV is not needed for pictures
 
     segmenter = cached_segmenter(
-        model, dataset=dataset, device=device, precision=precision, size=size,
-        output_stride=output_stride,
+        model, dataset=dataset, device=device, precision=precision, backend=backend,
+        size=size, output_stride=output_stride,
     )  # fmt: skip
     kept = None if classes is None else segmenter.label_set.select(classes)
     settings = Segmenting(every_n, smoothing, kept, confidence)
@@ -183,7 +191,8 @@ def segment_video(
     model: PathLike = "fast",
     classes: ClassSelection | None = None,
     device: "str | torch.device | None" = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
     every_n: int = 1,
@@ -216,6 +225,7 @@ def segment_video(
         classes: See there.
         device: See there.
         precision: See there.
+        backend: See there.
         size: See there.
         output_stride: See there.
         every_n: As for `stream`, like all up to `max_frames`.
@@ -250,8 +260,8 @@ def segment_video(
 
     encoding = Encoding(encoder=encoder, crf=crf, preset=preset)
     segmenter = cached_segmenter(
-        model, dataset=dataset, device=device, precision=precision, size=size,
-        output_stride=output_stride,
+        model, dataset=dataset, device=device, precision=precision, backend=backend,
+        size=size, output_stride=output_stride,
     )  # fmt: skip
     kept = None if classes is None else segmenter.label_set.select(classes)
     job = Job(

@@ -100,7 +100,8 @@ def evaluate(
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
     device: str | torch.device | None = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
     reduce_zero_label: bool = False,
@@ -125,6 +126,7 @@ def evaluate(
         scales: Sizes to average over, relative to the model's own.
         device: As for `Segmenter`; the others go with a Segmenter's own.
         precision: As for `Segmenter`.
+        backend: As for `Segmenter`.
         size: As for `Segmenter`.
         output_stride: As for `Segmenter`.
         reduce_zero_label: Whether masks in a folder or a tar file count their classes from 1.
@@ -147,6 +149,7 @@ def evaluate(
             dataset=wanted,
             device=device,
             precision=precision,
+            backend=backend,
             size=size,
             output_stride=output_stride,
         )

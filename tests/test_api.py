@@ -53,7 +53,8 @@ def test_signature():
         ("color", "rgb"),
         ("confidence", False),
         ("device", None),
-        ("precision", None),
+        ("precision", "auto"),
+        ("backend", "auto"),
         ("size", None),
         ("output_stride", None),
     ]
@@ -63,7 +64,8 @@ def test_signature():
 
 def test_every_option_reaches_the_segmenter(fake: FakeSegmenter):
     options = {
-        "dataset": "voc", "device": "cpu", "precision": "fp32", "size": 256, "output_stride": 8,
+        "dataset": "voc", "device": "cpu", "precision": "fp32", "backend": "torch", "size": 256,
+        "output_stride": 8,
     }  # fmt: skip
     easyseg.segment("a.jpg", model="best", color="bgr", confidence=True, **options)
     assert fake.asked == [(("best",), options)]

@@ -6,6 +6,7 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from easyseg.cli.engine import add_engine_arguments
 from easyseg.errors import InputError
 
 if TYPE_CHECKING:
@@ -40,8 +41,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
-    add("--precision", metavar="NAME", help="fp32 (default), bf16, or fp16 on GPUs")
-    add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
+    add_engine_arguments(parser)
     add(
         "--reduce-zero-label", action="store_true",
         help="the masks count their classes from 1, and their 0 is void",
@@ -76,6 +76,7 @@ def run(options: argparse.Namespace) -> int:
         scales=options.scales,
         device=options.device,
         precision=options.precision,
+        backend=options.backend,
         size=options.size,
         output_stride=options.output_stride,
         reduce_zero_label=options.reduce_zero_label,

@@ -12,6 +12,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 from easyseg.cli import COMMANDS, video
+from easyseg.cli.engine import add_engine_arguments
 from easyseg.cli.inputs import STDIN, Picture, find
 from easyseg.cli.outputs import KINDS, STDOUT, folder_of, plan
 from easyseg.errors import EasysegError, InputError, MediaError
@@ -62,7 +63,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--no-outline", action="store_true", help="no lines around the areas")
     add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
-    add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
+    add_engine_arguments(parser)
     add(
         "--json", action="store_true",
         help="a line of JSON for each picture: its classes, their shares, the file written",
@@ -152,6 +153,8 @@ def make_segmenter(options: argparse.Namespace) -> "Segmenter":
         options.model,
         dataset=options.dataset,
         device=options.device,
+        precision=options.precision,
+        backend=options.backend,
         size=options.size,
         output_stride=options.output_stride,
     )

@@ -20,7 +20,8 @@ def cached_segmenter(
     *,
     dataset: str | None = None,
     device: str | torch.device | None = None,
-    precision: str | None = None,
+    precision: str = "auto",
+    backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
 ) -> Segmenter:
@@ -33,6 +34,7 @@ def cached_segmenter(
         dataset: As for `Segmenter`.
         device: As for `Segmenter`.
         precision: As for `Segmenter`.
+        backend: As for `Segmenter`.
         size: As for `Segmenter`.
         output_stride: As for `Segmenter`.
 
@@ -44,7 +46,7 @@ def cached_segmenter(
         ModelError: As `Segmenter` does.
         DownloadError: As `Segmenter` does.
     """
-    key = (_identity(model), dataset, str(device), precision, size, output_stride)
+    key = (_identity(model), dataset, str(device), precision, backend, size, output_stride)
     with _lock:
         segmenter = _cache.pop(key, None)
         if segmenter is None:
@@ -53,6 +55,7 @@ def cached_segmenter(
                 dataset=dataset,
                 device=device,
                 precision=precision,
+                backend=backend,
                 size=size,
                 output_stride=output_stride,
             )

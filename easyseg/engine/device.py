@@ -1,14 +1,8 @@
-"""Which device and which precision a network runs with."""
+"""Which device a network runs on."""
 
 import torch
 
 from easyseg.errors import InputError
-
-PRECISIONS: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
 
 
 def pick_device(device: str | torch.device | None = None) -> torch.device:
@@ -40,28 +34,6 @@ def pick_device(device: str | torch.device | None = None) -> torch.device:
             "leave device out to take the best there is, or give device='cpu'"
         )
     return wanted
-
-
-def pick_precision(precision: str | None, device: torch.device) -> torch.dtype:
-    """Chooses the type of number that the network computes with.
-
-    Args:
-        precision: `"fp32"`, `"bf16"` or `"fp16"`; None is fp32, which gives the published answers.
-        device: Where the network runs.
-
-    Returns:
-        The torch type.
-
-    Raises:
-        InputError: If there is no such precision, or not on this device.
-    """
-    if precision is None:
-        return torch.float32
-    if precision not in PRECISIONS:
-        raise InputError(f"precision must be one of {sorted(PRECISIONS)}, not {precision!r}")
-    if precision == "fp16" and device.type == "cpu":
-        raise InputError("precision 'fp16' needs a GPU: on a CPU use 'bf16' or 'fp32'")
-    return PRECISIONS[precision]
 
 
 def _is_there(device: torch.device) -> bool:

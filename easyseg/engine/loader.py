@@ -312,6 +312,7 @@ def _with_classes(weights: Weights, num_classes: int) -> Weights:
         file=None,
         urls=(),
         tiers=(),
+        bf16_loss=None,
     )
 
 

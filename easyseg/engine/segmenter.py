@@ -11,8 +11,9 @@ import torch
 from easyseg import labels
 from easyseg._types import Image, PathLike
 from easyseg.engine import loader
-from easyseg.engine.device import pick_device, pick_precision
-from easyseg.engine.fuse import fold_batch_norm
+from easyseg.engine.backends import Checkpoint, Network, open_network
+from easyseg.engine.device import pick_device
+from easyseg.engine.precision import pick_precision
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
 from easyseg.media.image import ImageSource, read
@@ -51,7 +52,9 @@ class Segmenter:
         dataset: `"ade20k"` (150 classes) or `"voc"` (21). None is ADE20K for a tier, and whatever
             the model was trained on for a name or a path.
         device: A torch device; None takes CUDA, then MPS, then the CPU.
-        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only); None is fp32.
+        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only). `"auto"` is fp32, or bf16 where the
+            processor has instructions for it and it was measured not to cost this model accuracy.
+        backend: What computes the network's answer: `"torch"`. `"auto"` takes the best there is.
         size: Side, in pixels, that the model's resize rule brings a picture to; None is the
             model's own. Larger is slower and finer.
         output_stride: Ratio of the picture's resolution to that of the encoder's last features,
@@ -76,22 +79,34 @@ class Segmenter:
         *,
         dataset: str | None = None,
         device: str | torch.device | None = None,
-        precision: str | None = None,
+        precision: str = "auto",
+        backend: str = "auto",
         size: int | None = None,
         output_stride: int | None = None,
     ) -> None:
         self.device = pick_device(device)
-        self._dtype = pick_precision(precision, self.device)
         self.weights, path = loader.find(model, dataset)
         self.name = self.weights.name
         self.label_set: LabelSet = labels.get(self.weights.label_set)
         self._preprocess = self.weights.preprocess
         if size is not None:
             self._preprocess = self._preprocess.with_size(_checked_size(size))
-        module = loader.load(self.weights, path, output_stride=output_stride)
-        module = fold_batch_norm(module).to(device=self.device, dtype=self._dtype)
-        # torch's stubs leave this keyword out.
-        self._module: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+        self._network: Network = open_network(
+            Checkpoint(self.weights, path, output_stride),
+            device=self.device,
+            backend=backend,
+            precision=pick_precision(precision, self.device, self.weights),
+        )
+
+    @property
+    def precision(self) -> str:
+        """What the network computes with: `"fp32"`, `"bf16"` or `"fp16"`."""
+        return self._network.precision
+
+    @property
+    def backend(self) -> str:
+        """What computes the network's answer."""
+        return self._network.backend
 
     @overload
     def __call__(
@@ -155,10 +170,7 @@ class Segmenter:
                 "logits() takes normalised pictures, a float tensor (N, 3, h, w), not "
                 f"{x.dtype} {tuple(x.shape)}"
             )
-        with torch.inference_mode():
-            x = x.to(device=self.device, dtype=self._dtype, memory_format=torch.channels_last)
-            out: torch.Tensor = self._module(x)
-            return out.float()
+        return self._network(x)
 
     def predict(self, image: Image) -> Prediction:
         """Does the first half of a segmentation: all that the network has a part in.
@@ -226,8 +238,10 @@ class Segmenter:
         return self.logits(x)[:, self.weights.first_class :].cpu()
 
     def __repr__(self) -> str:
-        precision = str(self._dtype).removeprefix("torch.")
-        return f"Segmenter({self.name!r}, device={str(self.device)!r}, {precision})"
+        return (
+            f"Segmenter({self.name!r}, device={str(self.device)!r}, "
+            f"backend={self.backend!r}, precision={self.precision!r})"
+        )
 
 
 def _timed(timing: dict[str, float], stage: str, work: Callable[[], T]) -> T:

@@ -35,7 +35,7 @@ class Teacher:
         label_set: LabelSet,
         *,
         device: torch.device,
-        precision: str | None = None,
+        precision: str = "auto",
     ) -> None:
         self._segmenter = Segmenter(
             model, dataset=_dataset(label_set), device=device, precision=precision

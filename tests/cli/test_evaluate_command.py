@@ -32,8 +32,8 @@ def test_table_and_options(asked: dict[str, object], capsys, tmp_path: Path):
     assert lines[-1] == "7 photographs, fake, 1.5 s"
     assert asked == {
         "data": str(tmp_path), "dataset": "voc", "model": "best", "flip": True, "split": "val",
-        "scales": (0.75, 1.0, 1.25), "device": "cpu", "precision": None, "size": None,
-        "output_stride": None, "reduce_zero_label": False, "limit": None, "progress": False,
+        "scales": (0.75, 1.0, 1.25), "device": "cpu", "precision": "auto", "backend": "auto",
+        "size": None, "output_stride": None, "reduce_zero_label": False, "limit": None, "progress": False,
     }  # fmt: skip
 
 

@@ -55,16 +55,19 @@ def test_one_photograph(fake: dict, here: Path, photo, capsys):
     assert capsys.readouterr() == ("photo_segmented.jpg  building 75.0 %, wall 25.0 %\n", "")
     assert media.read("photo_segmented.jpg").shape == (30, 40, 3)
     assert fake["options"] == {
-        "model": "fast", "dataset": None, "device": None, "size": None, "output_stride": None,
+        "model": "fast", "dataset": None, "device": None, "precision": "auto", "backend": "auto",
+        "size": None, "output_stride": None,
     }  # fmt: skip
 
 
 def test_options_reach_the_engine(fake: dict, here: Path, photo):
     photo(here / "photo.png")
     arguments = ["--dataset=voc", "--model=best", "--device=cpu", "--size=256", "--output-stride=8"]
+    arguments += ["--precision=bf16", "--backend=torch"]
     assert main(["photo.png", *arguments]) == 0
     assert fake["options"] == {
         "model": "best", "dataset": "voc", "device": "cpu", "size": 256, "output_stride": 8,
+        "precision": "bf16", "backend": "torch",
     }  # fmt: skip
 
 

@@ -1,7 +1,7 @@
 import pytest
 import torch
 
-from easyseg.engine.device import pick_device, pick_precision
+from easyseg.engine.device import pick_device
 from easyseg.errors import InputError
 
 CPU = torch.device("cpu")
@@ -20,13 +20,3 @@ def test_the_best_device_is_taken():
 def test_a_device_that_is_not_there_is_said(device):
     with pytest.raises(InputError, match="device"):
         pick_device(device)
-
-
-def test_precision():
-    assert pick_precision(None, CPU) == torch.float32
-    assert pick_precision("bf16", CPU) == torch.bfloat16
-    assert pick_precision("fp16", torch.device("cuda")) == torch.float16
-    with pytest.raises(InputError, match="must be one of"):
-        pick_precision("int4", CPU)
-    with pytest.raises(InputError, match="needs a GPU"):
-        pick_precision("fp16", CPU)

@@ -90,7 +90,8 @@ def test_output_strides_agree_on_most_pixels(photographs: Path, voc: Segmenter, 
 def test_size_and_precision(photographs: Path):
     small = Segmenter("builtin", dataset="voc", device="cpu", size=256, precision="bf16")
     assert small(photographs / "chelsea.jpg").ratios["cat"] > 0.3
-    assert "bfloat16" in repr(small)
+    assert small.precision == "bf16"
+    assert "precision='bf16'" in repr(small)
 
 
 def test_several_threads(voc: Segmenter, photographs: Path):
@@ -117,7 +118,8 @@ def test_several_threads(voc: Segmenter, photographs: Path):
         ({"size": 0, "dataset": "voc"}, "size must be"),
         ({"size": 10**9, "dataset": "voc"}, "size must be"),
         ({"model": "builtin", "output_stride": 7}, "output_stride"),
-        ({"precision": "int3"}, "precision"),
+        ({"precision": "int3", "model": "builtin"}, "precision"),
+        ({"backend": "tensorflow", "model": "builtin"}, "backend must be one of"),
         ({"device": "cuda:77"}, "not available"),
     ],
 )

@@ -1,0 +1,41 @@
+"""Runs a network with PyTorch itself: on every device, and where all else fails."""
+
+import torch
+
+from easyseg.engine.backends.network import Checkpoint
+from easyseg.engine.precision import PRECISIONS
+
+
+class TorchNetwork:
+    """A network on PyTorch.
+
+    Args:
+        checkpoint: The network.
+        device: Where it runs.
+        precision: A key of `PRECISIONS`.
+
+    Attributes:
+        backend: `"torch"`.
+        precision: As given.
+
+    Raises:
+        InputError: As `Checkpoint.load` does.
+        ModelError: As `Checkpoint.load` does.
+    """
+
+    backend = "torch"
+
+    def __init__(self, checkpoint: Checkpoint, device: torch.device, precision: str) -> None:
+        self.precision = precision
+        self._device = device
+        self._dtype = PRECISIONS[precision]
+        module = checkpoint.load().to(device=device, dtype=self._dtype)
+        # torch's stubs leave this keyword out.
+        self._module: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
+
+    def __call__(self, x: torch.Tensor) -> torch.Tensor:
+        """See `Network`; the logits stay on the device."""
+        with torch.inference_mode():
+            x = x.to(device=self._device, dtype=self._dtype, memory_format=torch.channels_last)
+            logits: torch.Tensor = self._module(x)
+            return logits.float()
