@@ -16,6 +16,9 @@ LabelMap: TypeAlias = npt.NDArray[np.uint8]
 Mask: TypeAlias = npt.NDArray[np.bool_]
 """True where a pixel is selected, shape (H, W)."""
 
+Alpha: TypeAlias = npt.NDArray[np.uint8]
+"""How much of every pixel is in front, uint8, shape (H, W): 0 nothing, 255 all of it."""
+
 FloatMap: TypeAlias = npt.NDArray[np.float32]
 """A number for every pixel, float32, shape (H, W)."""
 

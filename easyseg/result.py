@@ -5,7 +5,7 @@ import os
 import sys
 import tempfile
 import webbrowser
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import dataclass, fields, replace
 from functools import cached_property
 from pathlib import Path
@@ -27,10 +27,12 @@ from easyseg._types import (
     PathLike,
 )
 from easyseg.errors import InputError, MediaError
+from easyseg.foreground import ForegroundMethods
 from easyseg.labels import LabelSet
 from easyseg.media import draw
 from easyseg.media.image import encode, resize, write
 from easyseg.render.check import check_image
+from easyseg.transforms import ClassScores
 
 _NOTEBOOK_WIDTH = 1000
 _CLASSES_IN_REPR = 5
@@ -58,7 +60,7 @@ class ClassArea:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation:
+class Segmentation(ForegroundMethods):
     """A class for every pixel of one picture.
 
     The arrays are kept as read-only views, without a copy.
@@ -72,6 +74,7 @@ class Segmentation:
         source: Where the picture came from: a path or URL, or None.
         confidence_map: (H, W) float32, the probability of each pixel's class, 0 to 1; None when it
             was not asked for.
+        scores: What the network said of every class, for soft edges; None where it is not known.
 
     Raises:
         InputError: The arrays have another type or shape, or an id is not in the label set.
@@ -84,6 +87,7 @@ class Segmentation:
     timing: Mapping[str, float]
     source: str | None = None
     confidence_map: FloatMap | None = None
+    scores: ClassScores | None = None
 
     def __post_init__(self) -> None:
         check_image(self.image, self.labels)
@@ -95,6 +99,11 @@ class Segmentation:
         if self.confidence_map is not None:
             _check_confidence(self.confidence_map, self.shape)
             keep(self, "confidence_map", _read_only(self.confidence_map))
+        if self.scores is not None and self.scores.geometry.original != self.shape:
+            raise InputError(
+                f"scores must be of a picture of (height, width) {self.shape}, "
+                f"got {self.scores.geometry.original}"
+            )
 
     @property
     def shape(self) -> tuple[int, int]:
@@ -167,7 +176,7 @@ class Segmentation:
         table = np.full(256, self.label_set.void, np.uint8)
         kept = list(self.label_set.select(what))
         table[kept] = kept
-        return replace(self, labels=draw.relabel(self.labels, table))
+        return self._relabelled(table, kept)
 
     def without(self, what: ClassSelection) -> "Segmentation":
         """Make the pixels of one class or several void and keep all others.
@@ -176,8 +185,9 @@ class Segmentation:
             InputError: The label set has no such class.
         """
         table = np.arange(256, dtype=np.uint8)
-        table[list(self.label_set.select(what))] = self.label_set.void
-        return replace(self, labels=draw.relabel(self.labels, table))
+        dropped = self.label_set.select(what)
+        table[list(dropped)] = self.label_set.void
+        return self._relabelled(table, sorted(set(range(len(self.label_set))) - set(dropped)))
 
     def overlay(
         self,
@@ -286,6 +296,11 @@ class Segmentation:
             ],
             "timing": {stage: float(seconds) for stage, seconds in self.timing.items()},
         }
+
+    def _relabelled(self, table: AnyArray, kept: Sequence[int]) -> "Segmentation":
+        """Give every label its entry of the table, and keep what is known of some classes."""
+        scores = None if self.scores is None else self.scores.only(kept)
+        return replace(self, labels=draw.relabel(self.labels, table), scores=scores)
 
     def __reduce__(self) -> tuple[Any, ...]:
         # Through the constructor: a pickle forgets that arrays are read-only.

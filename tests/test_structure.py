@@ -13,10 +13,10 @@ ROWS = {
     0: {"errors", "_types"},
     1: {"labels", "download", "metrics", "media", "transforms"},
     2: {"registry", "checkpoints", "trained_file", "datasets", "render", "export"},
-    3: {"result", "models"},
+    3: {"result", "foreground", "models"},
     4: {"engine"},
     5: {"pipeline", "smoothing"},
-    6: {"semantic", "tune_bg", "api", "cli", "training", "evaluation", "batch"},
+    6: {"semantic", "tune_bg", "background", "api", "cli", "training", "evaluation", "batch"},
 }
 ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}
 TOP = {"__init__", "__main__", "weights"}

@@ -18,7 +18,7 @@ from easyseg.errors import InputError
 from easyseg.labels import LabelSet
 from easyseg.media.image import ImageSource, read
 from easyseg.result import Segmentation
-from easyseg.transforms import Geometry, restore, winner_confidence
+from easyseg.transforms import ClassScores, Geometry, restore, winner_confidence
 
 SIZES = (32, 8192)
 """Smallest and largest input size that can be asked for."""
@@ -219,6 +219,7 @@ class Segmenter:
             timing=timing,
             source=source,
             confidence_map=confidence_map,
+            scores=ClassScores(logits[0].float().numpy(), geometry),
         )
 
     def _segment(

@@ -1,4 +1,4 @@
-"""Pictures of label maps: plain colours, overlays on the photograph, a legend.
+"""Pictures of label maps: plain colours, overlays, a legend; other backgrounds, cut-outs.
 
 Plain arrays and a `LabelSet` in, a new array out; nothing here knows a `Segmentation`.
 """

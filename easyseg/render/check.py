@@ -46,3 +46,20 @@ def drawn_ids(label_set: LabelSet, classes: ClassSelection | None) -> tuple[int,
     """
     chosen = range(len(label_set)) if classes is None else label_set.select(classes)
     return tuple(sorted(set(chosen) - {label_set.background}))
+
+
+def foreground_ids(label_set: LabelSet, classes: ClassSelection | None) -> tuple[int, ...]:
+    """Ids of the classes that are in front; by default all but the background.
+
+    Raises:
+        InputError: ``classes`` names a class that ``label_set`` does not have, or is None for a set
+            without a background.
+    """
+    if classes is not None:
+        return label_set.select(classes)
+    if label_set.background is None:
+        raise InputError(
+            f"{label_set.title} has no class for the background, every pixel is something: say "
+            'which classes are in front, such as classes="person"'
+        )
+    return drawn_ids(label_set, None)

@@ -4,8 +4,10 @@ from easyseg.transforms.geometry import Geometry
 from easyseg.transforms.preprocess import Preprocess
 from easyseg.transforms.probability import class_probability, probabilities, winner_confidence
 from easyseg.transforms.restore import restore
+from easyseg.transforms.scores import ClassScores
 
 __all__ = [
+    "ClassScores",
     "Geometry",
     "Preprocess",
     "class_probability",
