@@ -31,6 +31,7 @@ from easyseg.foreground import ForegroundMethods
 from easyseg.labels import LabelSet
 from easyseg.media import draw
 from easyseg.media.image import encode, resize, write
+from easyseg.media.notebook import in_notebook
 from easyseg.render.check import check_image
 from easyseg.transforms import ClassScores
 
@@ -269,7 +270,7 @@ class Segmentation(ForegroundMethods):
         Raises:
             MediaError: There is no viewer, as on a server.
         """
-        if _in_notebook():
+        if in_notebook():
             importlib.import_module("IPython.display").display(self)
             return
         handle, path = tempfile.mkstemp(prefix="easyseg-", suffix=".png")
@@ -352,12 +353,6 @@ def _check_confidence(confidence: FloatMap, shape: tuple[int, int]) -> None:
             f"confidence_map must be float32 of shape {shape}, "
             f"got {confidence.dtype} of shape {confidence.shape}"
         )
-
-
-def _in_notebook() -> bool:
-    """Tell whether this runs in Jupyter's kernel; IPython in a terminal shows no pictures."""
-    ipython = sys.modules.get("IPython")
-    return ipython is not None and hasattr(ipython.get_ipython(), "kernel")
 
 
 def _open_in_viewer(path: Path) -> None:
