@@ -1,5 +1,6 @@
 """The Segmenter: pictures in, Segmentations out."""
 
+import copy
 import os
 import time
 from collections.abc import Callable, Mapping, Sequence
@@ -237,6 +238,28 @@ class Segmenter:
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         # The logits are small; from here on the work is the CPU's.
         return self.logits(x)[:, self.weights.first_class :].cpu()
+
+    @property
+    def size(self) -> int | None:
+        """Side, in pixels, that a picture is brought to; None where the model takes any size."""
+        size = self._preprocess.size
+        return size if isinstance(size, int) and self._preprocess.resize != "native" else None
+
+    def with_size(self, size: int) -> "Segmenter":
+        """Gives the same loaded network, working at another size.
+
+        Args:
+            size: Side, in pixels, that the model's resize rule brings a picture to.
+
+        Returns:
+            A Segmenter that shares the network with this one.
+
+        Raises:
+            InputError: If the size makes no sense, or the model takes any.
+        """
+        other = copy.copy(self)
+        other._preprocess = self._preprocess.with_size(_checked_size(size))
+        return other
 
     def __repr__(self) -> str:
         return (

@@ -6,7 +6,7 @@ import math
 import threading
 import time
 import weakref
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Generator
 from fractions import Fraction
 from types import TracebackType
 
@@ -134,7 +134,7 @@ class CameraSource:
         """Tells how long ago a frame of this camera was captured, in seconds."""
         return time.monotonic() - self.began - float(frame.time)
 
-    def __iter__(self) -> Iterator[Frame]:
+    def __iter__(self) -> Generator[Frame, None, None]:
         """Gives the newest frame each time, waiting for it, until it is over."""
         while not self.over:
             frame = self.newest()

@@ -16,6 +16,16 @@ from easyseg.errors import EasysegError, MediaError
 logger = logging.getLogger(__name__)
 
 
+class LiveSink(Protocol):
+    """Something that takes the pictures of a live source: a recording, a virtual camera."""
+
+    def write(self, image: Image, time: Fraction) -> None:
+        """Takes a picture, RGB uint8 (H, W, 3), captured at `time`, in seconds since the first."""
+
+    def close(self) -> None:
+        """Ends it; further calls do nothing."""
+
+
 class FrameSink(Protocol):
     """Something that takes frames one by one and is complete when it is closed.
 

@@ -2,16 +2,23 @@
 
 from easyseg.pipeline.ahead import ahead
 from easyseg.pipeline.files import Job, Range, VideoSummary, process_file
-from easyseg.pipeline.segmenting import Segmenting, segment_frames
+from easyseg.pipeline.live import Live, LiveSummary, run_live
+from easyseg.pipeline.segmenting import Segmenting, segment_frames, segment_newest
 from easyseg.pipeline.statistics import statistics
+from easyseg.pipeline.view import View
 
 __all__ = [
     "Job",
+    "Live",
+    "LiveSummary",
     "Range",
     "Segmenting",
     "VideoSummary",
+    "View",
     "ahead",
     "process_file",
+    "run_live",
     "segment_frames",
+    "segment_newest",
     "statistics",
 ]

@@ -27,7 +27,7 @@ def ahead(items: Iterable[T], *, count: int = 2, name: str = "easyseg") -> Gener
     Yields:
         The items.
     """
-    worker = _Worker(items, count, name)
+    worker = Worker(items, count, name)
     try:
         while True:
             item = worker.get()
@@ -40,29 +40,51 @@ def ahead(items: Iterable[T], *, count: int = 2, name: str = "easyseg") -> Gener
         raise worker.error
 
 
-class _Worker(Generic[T]):
-    """A thread that fills a queue; each item is packed into a tuple, None is the end."""
+class Worker(Generic[T]):
+    """A thread that fills a queue; each item is packed into a tuple, None is the end.
+
+    Args:
+        items: What is run; a generator is closed in the thread when all is over.
+        count: How many items may wait.
+        name: The thread's name.
+
+    Attributes:
+        error: What the items have raised, if anything.
+        over: Whether all items have been given.
+    """
 
     def __init__(self, items: Iterable[T], count: int, name: str) -> None:
         self._items = items
         self._queue: queue.Queue[tuple[T] | None] = queue.Queue(count)
         self._stopped = threading.Event()
         self.error: BaseException | None = None
+        self.over = False
         # Not a daemon: Python would kill it in the middle of native code when it exits.
         self._thread = threading.Thread(target=self._run, name=name)
         self._thread.start()
 
     def get(self) -> tuple[T] | None:
-        while True:
-            try:
-                # Without a timeout Ctrl-C would not get through on Windows.
-                return self._queue.get(timeout=_PATIENCE)
-            except queue.Empty:
-                # A thread that gave up, for Python is about to exit, leaves no end mark.
-                if not self._thread.is_alive() and self._queue.empty():
-                    return None
+        """Waits for the next item; None is the end."""
+        while not self.over:
+            # Without a timeout Ctrl-C would not get through on Windows.
+            item = self.poll(_PATIENCE)
+            if item is not None:
+                return item
+        return None
+
+    def poll(self, seconds: float) -> tuple[T] | None:
+        """Waits for the next item, but not for long; None also when it has not come yet."""
+        try:
+            item = self._queue.get(timeout=seconds)
+        except queue.Empty:
+            # A thread that gave up, for Python is about to exit, leaves no end mark.
+            self.over = not self._thread.is_alive() and self._queue.empty()
+            return None
+        self.over = item is None
+        return item
 
     def stop(self) -> None:
+        """Ends the thread after the item it is at."""
         self._stopped.set()
         self._thread.join()
 

@@ -2,11 +2,14 @@
 
 import contextlib
 import os
-from collections.abc import Generator, Iterable, Iterator
+from collections.abc import Generator, Iterable
 from dataclasses import dataclass, replace
+from typing import Protocol
 
-from easyseg.engine import Prediction, Segmenter
+from easyseg._types import Image
+from easyseg.engine import Prediction
 from easyseg.errors import InputError
+from easyseg.media.camera import CameraSource
 from easyseg.media.video import Frame
 from easyseg.pipeline.ahead import ahead
 from easyseg.result import Segmentation
@@ -43,9 +46,21 @@ class Segmenting:
         Smoother(self.smoothing)
 
 
+class FrameSegmenter(Protocol):
+    """What segments frames: a Segmenter, or something around one."""
+
+    def predict(self, image: Image) -> Prediction:
+        """Does all that the network has a part in; see `Segmenter.predict`."""
+
+    def finish(
+        self, prediction: Prediction, *, confidence: bool = False, source: str | None = None
+    ) -> Segmentation:
+        """Makes the labels; see `Segmenter.finish`."""
+
+
 def segment_frames(
     frames: Iterable[Frame],
-    segmenter: Segmenter,
+    segmenter: FrameSegmenter,
     settings: Segmenting | None = None,
     *,
     source: str | os.PathLike[str] | None = None,
@@ -73,9 +88,34 @@ def segment_frames(
         yield from results
 
 
+def segment_newest(
+    camera: CameraSource, segmenter: FrameSegmenter, settings: Segmenting | None = None
+) -> Generator[tuple[Frame, Segmentation], None, None]:
+    """Segments what a camera shows at the moment when the next result is asked for.
+
+    All is done in the caller's thread, one frame at a time: a frame that waits is an old one.
+
+    Args:
+        camera: The camera; closed at the end.
+        segmenter: The network.
+        settings: How; None is the default.
+
+    Yields:
+        The newest frame, each time, with its Segmentation.
+
+    Raises:
+        EasysegError: What the camera or the segmenter raise.
+    """
+    settings = settings or Segmenting()
+    with camera:
+        predicted = _predicted(iter(camera), segmenter, settings)
+        with contextlib.closing(_labelled(predicted, segmenter, settings, camera.name)) as results:
+            yield from results
+
+
 def _predicted(
-    frames: Generator[Frame, None, None], segmenter: Segmenter, settings: Segmenting
-) -> Iterator[tuple[Frame, Prediction | None]]:
+    frames: Generator[Frame, None, None], segmenter: FrameSegmenter, settings: Segmenting
+) -> Generator[tuple[Frame, Prediction | None], None, None]:
     smoother = Smoother(settings.smoothing)
     with contextlib.closing(frames):
         for number, frame in enumerate(frames):
@@ -88,10 +128,10 @@ def _predicted(
 
 def _labelled(
     predicted: Generator[tuple[Frame, Prediction | None], None, None],
-    segmenter: Segmenter,
+    segmenter: FrameSegmenter,
     settings: Segmenting,
     source: str | None,
-) -> Iterator[tuple[Frame, Segmentation]]:
+) -> Generator[tuple[Frame, Segmentation], None, None]:
     last: Segmentation | None = None
     with contextlib.closing(predicted):
         for frame, prediction in predicted:
