@@ -39,6 +39,7 @@ setup(
     extras_require={
         "keras": ["h5py>=3.8"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.1"],
+        "numba": ["numba>=0.60"],
         "openvino": ["openvino>=2024.4"],
         "dev": [
             "build>=1.0",

@@ -1,5 +1,6 @@
 """What several tests share."""
 
+import os
 from pathlib import Path
 
 import numpy as np
@@ -9,6 +10,9 @@ from easyseg.media import image as media
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"
+
+# Which way a test takes must not depend on how many pictures were segmented before it.
+os.environ.setdefault("EASYSEG_NUMBA", "0")
 
 
 @pytest.fixture(scope="session")

@@ -56,6 +56,10 @@ class Runs:
     pixel: _Ids
     weight: _Floats
 
+    def table(self) -> _Ids:
+        """Give (low, high, first pixel, last pixel + 1) of every run, shape (runs, 4)."""
+        return np.stack((self.low, self.high, self.pixel[0], self.pixel[-1] + 1), axis=1)
+
 
 @dataclass(frozen=True, eq=False)
 class _Contest:

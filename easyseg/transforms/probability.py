@@ -9,6 +9,7 @@ Method:
 
 from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
@@ -16,6 +17,7 @@ import torch
 
 from easyseg._types import FloatMap, LabelMap
 from easyseg.errors import InputError
+from easyseg.transforms import accelerator
 from easyseg.transforms.cells import cut_into_runs
 from easyseg.transforms.geometry import Axis, Geometry
 from easyseg.transforms.grid import as_grid
@@ -64,6 +66,10 @@ def winner_confidence(logits: torch.Tensor, geometry: Geometry, labels: LabelMap
             f"labels must be whole numbers of shape {geometry.original}, as restore gives them, "
             f"got {labels.dtype} {labels.shape}"
         )
+    kernels = accelerator.kernels()
+    if kernels is not None:
+        known_labels = np.where((labels >= 0) & (labels < len(grid)), labels, -1)
+        return _share_compiled(kernels, grid, geometry, known_labels.astype(np.int16), None)
     confidence: FloatMap = np.empty(geometry.original, np.float32)
     for part in _parts(grid, geometry):
         chosen = labels[part.rows].take(part.columns, axis=1).astype(np.int64)
@@ -93,6 +99,9 @@ def class_probability(
     grid = as_grid(logits)
     chosen = torch.zeros(len(grid))
     chosen[_checked_ids(class_ids, len(grid))] = 1
+    kernels = accelerator.kernels()
+    if kernels is not None:
+        return _share_compiled(kernels, grid, geometry, None, chosen.numpy())
     probability: FloatMap = np.empty(geometry.original, np.float32)
     for part in _parts(grid, geometry):
         share = (part.terms @ chosen).div_(part.terms.sum(dim=2))
@@ -124,6 +133,30 @@ def probabilities(
         share = part.terms.index_select(2, wanted).div_(part.terms.sum(dim=2, keepdim=True))
         chosen[:, part.rows, part.columns] = share.permute(2, 0, 1).numpy()
     return chosen
+
+
+def _share_compiled(
+    kernels: Any,
+    grid: torch.Tensor,
+    geometry: Geometry,
+    labels: npt.NDArray[np.int16] | None,
+    chosen: FloatMap | None,
+) -> FloatMap:
+    """Compute the share of each pixel's label, or that of the chosen classes, with numba."""
+    vertical, horizontal = geometry.axes((grid.shape[1], grid.shape[2]))
+    pixels = grid.permute(1, 2, 0).contiguous().numpy()
+    rows = np.stack((vertical.low, vertical.high), axis=1)
+    columns = cut_into_runs(horizontal).table()
+    given = np.empty((0, 0), np.int16) if labels is None else np.ascontiguousarray(labels)
+    weight = np.empty(0, np.float32) if chosen is None else chosen
+    shares: FloatMap = np.empty(geometry.original, np.float32)
+    down, across = vertical.weight, horizontal.weight
+
+    def work(first: int, last: int) -> None:
+        kernels.share_rows(pixels, rows, columns, down, across, given, weight, shares, first, last)
+
+    accelerator.in_threads(work, len(rows))
+    return shares
 
 
 def _checked_ids(class_ids: Sequence[int], classes: int) -> torch.Tensor:

@@ -1,14 +1,36 @@
 """The obvious way from logits to labels, and logits of many kinds to compare it with ours."""
 
+import contextlib
+from collections.abc import Iterator
+
 import numpy as np
+import pytest
 import torch
 import torch.nn.functional as F
 from hypothesis import strategies as st
 
-from easyseg.transforms import Geometry
+from easyseg.transforms import Geometry, accelerator
 
 TIE = 1e-5
 """Classes whose logits differ by less, relative to the largest one, are equal in float32."""
+
+
+WAYS = ("numpy", "numba")
+
+
+@contextlib.contextmanager
+def computed_by(way: str) -> Iterator[None]:
+    """Has everything inside computed by NumPy and PyTorch, or by the kernels of numba."""
+    before = accelerator._kernels
+    if way == "numba":
+        pytest.importorskip("numba")
+        assert accelerator.load()
+    else:
+        accelerator._kernels = None
+    try:
+        yield
+    finally:
+        accelerator._kernels = before
 
 
 def plain(size: tuple[int, int], *, align_corners: bool = False) -> Geometry:
@@ -48,7 +70,9 @@ def positions(
     original, resized = geometry.original[axis], geometry.resized[axis]
     padded, offset = geometry.padded[axis], geometry.offset[axis]
     position = torch.arange(original, dtype=torch.float64)
-    if geometry.align_corners:
+    if geometry.align_corners and resized == padded:  # one of 1 has both corners, too
+        position = position * ((cells - 1) / max(original - 1, 1))
+    elif geometry.align_corners:
         position = position * ((resized - 1) / max(original - 1, 1))
         position = (position + offset) * ((cells - 1) / max(padded - 1, 1))
     else:

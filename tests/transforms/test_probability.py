@@ -5,7 +5,7 @@ import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from obvious_way import cases, enlarge, plain, smooth
+from obvious_way import WAYS, cases, computed_by, enlarge, plain, smooth
 
 from easyseg.errors import InputError
 from easyseg.transforms import (
@@ -18,21 +18,25 @@ from easyseg.transforms import (
 from easyseg.transforms import probability as probability_module
 
 
-@given(cases())
+@pytest.mark.parametrize("way", WAYS)
+@given(case=cases())
 @settings(deadline=None, max_examples=40)
-def test_probabilities_are_those_of_the_obvious_way(case: tuple[torch.Tensor, Geometry]) -> None:
+def test_probabilities_are_those_of_the_obvious_way(
+    way: str, case: tuple[torch.Tensor, Geometry]
+) -> None:
     logits, geometry = case
     expected = enlarge(logits, geometry).softmax(dim=0).float().numpy()
-    labels = restore(logits, geometry)
-    confidence = winner_confidence(logits, geometry, labels)
+    some = list(range(0, len(expected), 2))
+    with computed_by(way):
+        labels = restore(logits, geometry)
+        confidence = winner_confidence(logits, geometry, labels.astype(np.int16))
+        share = class_probability(logits, geometry, some)
     assert confidence.dtype == np.float32
     winners = np.take_along_axis(expected, labels[None].astype(int), axis=0)[0]
     np.testing.assert_allclose(confidence, winners, atol=1e-4)
     every = probabilities(logits, geometry, range(len(expected)))
     assert every.dtype == np.float32
     np.testing.assert_allclose(every, expected, atol=1e-4)
-    some = list(range(0, len(expected), 2))
-    share = class_probability(logits, geometry, some)
     assert share.dtype == np.float32
     assert share.max() <= 1
     np.testing.assert_allclose(share, expected[some].sum(axis=0), atol=1e-4)
@@ -54,10 +58,12 @@ def test_probabilities_of_unknown_classes(class_id: Any) -> None:
         class_probability(smooth(5, 6, 6), plain((8, 8)), [class_id])
 
 
-def test_confidence_by_hand() -> None:
+@pytest.mark.parametrize("way", WAYS)
+def test_confidence_by_hand(way: str) -> None:
     logits = torch.log(torch.tensor([[[1.0]], [[3.0]]]))
     labels = np.array([[0, 1, 255]], np.uint8)
-    confidence = winner_confidence(logits, plain((1, 3)), labels)
+    with computed_by(way):
+        confidence = winner_confidence(logits, plain((1, 3)), labels)
     np.testing.assert_allclose(confidence, [[0.25, 0.75, 0]], atol=1e-6)
 
 
@@ -83,14 +89,19 @@ def test_probability_of_all_classes_and_of_none() -> None:
     np.testing.assert_array_equal(twice, class_probability(logits, geometry, [2]))
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("factor", [1, 10, 60, 1000])
-def test_probabilities_of_logits_far_apart(factor: float) -> None:
+def test_probabilities_of_logits_far_apart(factor: float, way: str) -> None:
     # Between two corners, the leading logit itself may fall by more than float32's exponent holds.
     logits = torch.randn(1, 4, 3, 5, generator=torch.Generator().manual_seed(3)) * factor
     geometry = plain((20, 70))
     expected = enlarge(logits.double(), geometry).softmax(dim=0).numpy()
-    result = probabilities(logits, geometry, range(4))
-    np.testing.assert_allclose(result, expected, atol=2e-6 * max(10, factor))
+    with computed_by(way):
+        for class_id in range(4):
+            result = class_probability(logits, geometry, [class_id])
+            np.testing.assert_allclose(result, expected[class_id], atol=2e-6 * max(10, factor))
+    every = probabilities(logits, geometry, range(4))
+    np.testing.assert_allclose(every, expected, atol=2e-6 * max(10, factor))
 
 
 def test_probabilities_with_a_class_that_is_masked_in_places() -> None:

@@ -3,31 +3,38 @@ import re
 import subprocess
 import sys
 import tarfile
+from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from unittest import mock
 
 import numpy as np
 import pytest
 import torch
 from hypothesis import given, settings
-from obvious_way import cases, count_ties, enlarge, plain, smooth
+from obvious_way import WAYS, cases, computed_by, count_ties, enlarge, plain, smooth
 
 from easyseg.errors import InputError
 from easyseg.media import image as media_image
-from easyseg.transforms import Geometry, Preprocess, restore, winner_confidence
+from easyseg.transforms import Geometry, Preprocess, on_device, restore, winner_confidence
 from easyseg.transforms import cells as cells_module
+from easyseg.transforms.grid import as_grid
 
 
-@given(cases())
-@settings(deadline=None, max_examples=150)
-def test_labels_are_those_of_the_obvious_way(case: tuple[torch.Tensor, Geometry]) -> None:
+@pytest.mark.parametrize("way", WAYS)
+@given(case=cases())
+@settings(deadline=None, max_examples=120)
+def test_labels_are_those_of_the_obvious_way(way: str, case: tuple[torch.Tensor, Geometry]) -> None:
     logits, geometry = case
-    ties = count_ties(restore(logits, geometry), enlarge(logits, geometry))
+    with computed_by(way):
+        labels = restore(logits, geometry)
+    ties = count_ties(labels, enlarge(logits, geometry))
     # Half precision has few values, so that ties are common; all else hardly ever ties.
     if logits.dtype == torch.float32:
         assert ties <= 1
 
 
+@pytest.mark.parametrize("way", WAYS)
 @pytest.mark.parametrize("align_corners", [False, True])
 @pytest.mark.parametrize("kind", ["smooth", "noise"])
 @pytest.mark.parametrize(
@@ -43,12 +50,19 @@ def test_labels_are_those_of_the_obvious_way(case: tuple[torch.Tensor, Geometry]
     ],
 )
 def test_labels_of_larger_pictures(
-    classes: int, grid: tuple[int, int], size: tuple[int, int], kind: str, align_corners: bool
+    classes: int,
+    grid: tuple[int, int],
+    size: tuple[int, int],
+    kind: str,
+    align_corners: bool,
+    way: str,
 ) -> None:
     noise = torch.randn(1, classes, *grid, generator=torch.Generator().manual_seed(1))
     logits = smooth(classes, *grid) if kind == "smooth" else noise
     geometry = plain(size, align_corners=align_corners)
-    ties = count_ties(restore(logits, geometry), enlarge(logits, geometry))
+    with computed_by(way):
+        labels = restore(logits, geometry)
+    ties = count_ties(labels, enlarge(logits, geometry))
     assert ties <= 1e-5 * size[0] * size[1]
 
 
@@ -59,6 +73,33 @@ def test_labels_do_not_depend_on_how_the_work_is_cut(monkeypatch: pytest.MonkeyP
     monkeypatch.setattr(cells_module, "PIXELS_AT_ONCE", 300)
     monkeypatch.setattr(cells_module, "LONGEST_RUN", 3)
     np.testing.assert_array_equal(restore(logits, geometry), expected)
+
+
+@given(case=cases())
+@settings(deadline=None, max_examples=60)
+def test_labels_made_on_a_device(case: tuple[torch.Tensor, Geometry]) -> None:
+    logits, geometry = case
+    grid = as_grid(logits)
+    with mock.patch.object(on_device, "VALUES_AT_ONCE", 4000):
+        labels = on_device.label_pixels(grid, *geometry.axes((grid.shape[1], grid.shape[2])))
+    ties = count_ties(labels.numpy(), enlarge(logits, geometry))
+    if logits.dtype == torch.float32:
+        assert ties <= 1
+
+
+@pytest.mark.gpu
+def test_labels_of_logits_on_a_gpu() -> None:
+    logits, geometry = smooth(150, 64, 64), plain((700, 1000))
+    labels = restore(logits.cuda(), geometry)
+    assert count_ties(labels, enlarge(logits, geometry)) <= 1e-5 * labels.size
+
+
+def test_each_picture_of_a_batch() -> None:
+    batch = torch.cat([smooth(6, 9, 11, seed=seed) for seed in (1, 2)])
+    for layout in (batch, batch.contiguous(memory_format=torch.channels_last)):
+        for one, alone in zip(layout, (1, 2), strict=True):
+            expected = restore(smooth(6, 9, 11, seed=alone), plain((50, 60)))
+            np.testing.assert_array_equal(restore(one, plain((50, 60))), expected)
 
 
 @pytest.mark.shared
@@ -86,6 +127,13 @@ def shared_photograph(path: Path) -> np.ndarray:
         return media_image.read(io.BytesIO(file.read()))
 
 
+@pytest.fixture(params=WAYS)
+def either_way(request: pytest.FixtureRequest) -> Iterator[None]:
+    with computed_by(request.param):
+        yield
+
+
+@pytest.mark.usefixtures("either_way")
 def test_labels_by_hand() -> None:
     logits = torch.tensor([[[0.0, 8.0]], [[3.0, 3.0]], [[0.0, 0.0]]])
     # Class 0 at the four pixels: 0, 2, 6, 8.
@@ -95,6 +143,7 @@ def test_labels_by_hand() -> None:
     np.testing.assert_array_equal(restore(logits, corners), [[1, 1, 0, 0]])
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_class_that_wins_no_corner_can_win_between_them() -> None:
     logits = torch.tensor([[[9.0, 0.0]], [[0.0, 9.0]], [[6.0, 6.0]]])
     # Between the corners 0 and 1 fall to 4.5 while 2 stays at 6.
@@ -102,6 +151,7 @@ def test_a_class_that_wins_no_corner_can_win_between_them() -> None:
     np.testing.assert_array_equal(labels, [[0, 0, 0, 2, 2, 1, 1, 1]])
 
 
+@pytest.mark.usefixtures("either_way")
 def test_padding_is_cut_off() -> None:
     # The picture fills the left half of the canvas, where class 1 wins.
     logits = torch.tensor([[[0.0, 0.0, 5.0, 5.0]], [[3.0, 3.0, 0.0, 0.0]]])
@@ -111,6 +161,7 @@ def test_padding_is_cut_off() -> None:
     np.testing.assert_array_equal(restore(logits, right)[:, 1:], [[0] * 5])
 
 
+@pytest.mark.usefixtures("either_way")
 @pytest.mark.parametrize("size", [(1, 1), (1, 4000), (4000, 3), (3, 1)])
 @pytest.mark.parametrize("grid", [(1, 1), (1, 63), (63, 1), (5, 4)])
 def test_odd_sizes(size: tuple[int, int], grid: tuple[int, int]) -> None:
@@ -118,11 +169,13 @@ def test_odd_sizes(size: tuple[int, int], grid: tuple[int, int]) -> None:
     assert count_ties(restore(logits, plain(size)), enlarge(logits, plain(size))) <= 1
 
 
+@pytest.mark.usefixtures("either_way")
 def test_one_class_and_no_competition() -> None:
     labels = restore(torch.randn(1, 4, 4), plain((9, 9)))
     np.testing.assert_array_equal(labels, np.zeros((9, 9)))
 
 
+@pytest.mark.usefixtures("either_way")
 def test_of_equal_classes_the_lowest_wins() -> None:
     np.testing.assert_array_equal(restore(torch.zeros(4, 3, 3), plain((10, 10))), 0)
     logits = smooth(6, 8, 8)[0]
@@ -135,6 +188,7 @@ def test_of_equal_classes_the_lowest_wins() -> None:
     np.testing.assert_array_equal(labels, [[1, 0, 0]])
 
 
+@pytest.mark.usefixtures("either_way")
 def test_a_tie_at_one_corner_only() -> None:
     # 0 and 1 are equal on the left logit, 1 is better everywhere else.
     logits = torch.tensor([[[4.0, 0.0]], [[4.0, 4.0]]])
@@ -142,6 +196,7 @@ def test_a_tie_at_one_corner_only() -> None:
     np.testing.assert_array_equal(labels, [[0, 1, 1, 1, 1]])
 
 
+@pytest.mark.usefixtures("either_way")
 def test_the_result_is_a_contiguous_array_of_its_own() -> None:
     logits = smooth(5, 6, 6)
     before = logits.clone()
@@ -151,6 +206,7 @@ def test_the_result_is_a_contiguous_array_of_its_own() -> None:
     torch.testing.assert_close(logits, before, rtol=0, atol=0)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_infinite_logits() -> None:
     logits = torch.full((3, 2, 2), 1.0)
     logits[0] = -torch.inf  # a masked class
@@ -162,6 +218,7 @@ def test_infinite_logits() -> None:
     np.testing.assert_array_equal(restore(torch.full((3, 2, 2), -torch.inf), plain((4, 4))), 0)
 
 
+@pytest.mark.usefixtures("either_way")
 def test_nan_counts_as_the_largest_value() -> None:
     np.testing.assert_array_equal(restore(torch.full((3, 2, 2), torch.nan), plain((5, 5))), 0)
     logits = torch.zeros(3, 4, 4)
