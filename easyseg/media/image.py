@@ -18,8 +18,8 @@ from easyseg._types import AnyArray, Image, PathLike
 from easyseg.errors import InputError, MediaError
 from easyseg.media._decode import decode, pillow_to_rgb
 from easyseg.media._encode import encode_array, format_of
-from easyseg.media._files import check_target, open_to_read, replace_file
 from easyseg.media._pixels import to_rgb
+from easyseg.media.files import check_target, open_to_read, replace_file
 
 if TYPE_CHECKING:
     import torch

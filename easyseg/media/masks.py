@@ -1,10 +1,11 @@
-"""Reads label maps: files whose pixels are class ids, taken exactly as they are stored."""
+"""Reads and writes label maps: files whose pixels are class ids, exactly as they are stored."""
 
 import io
 import os
 from pathlib import Path
 
 import numpy as np
+import numpy.typing as npt
 from PIL import Image as PillowImage
 from PIL import ImageFile, UnidentifiedImageError
 
@@ -60,6 +61,25 @@ def read_labels(source: PathLike | bytes, *, name: str | None = None) -> LabelMa
     ) as error:
         raise MediaError(f"cannot read the mask {shown}, it seems damaged: {error}") from error
     return _as_labels(ids, mode, factor, shown)
+
+
+def encode_labels(labels: LabelMap, palette: npt.NDArray[np.uint8] | None = None) -> bytes:
+    """Encodes a label map as PNG.
+
+    Args:
+        labels: (H, W) uint8.
+        palette: (256, 3) uint8 RGB, the colour that viewers show for each value; None makes a grey
+            picture. The values are the same either way.
+
+    Returns:
+        The bytes of the file.
+    """
+    picture = PillowImage.fromarray(np.ascontiguousarray(labels))
+    if palette is not None:
+        picture.putpalette(palette.tobytes())
+    buffer = io.BytesIO()
+    picture.save(buffer, "PNG")
+    return buffer.getvalue()
 
 
 def _stretch(picture: PillowImage.Image) -> int:

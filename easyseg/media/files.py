@@ -52,26 +52,94 @@ def check_target(path: Path) -> None:
 def replace_file(path: Path, data: bytes) -> None:
     """Writes a file so that at any moment it is either the old one or the new one, whole.
 
-    The data go to a temporary file in the same folder, which then takes the name. The permissions
-    are those of the file that was there, or what the umask says; a symbolic link is followed.
-
     Raises:
         MediaError: It cannot be written. As after any other exception, Ctrl-C included, the old
             file is untouched and the temporary one is gone.
     """
-    with _os_error_as_media_error("write", path):
-        target = path.resolve()
-        temporary = target.with_name(f".easyseg-{secrets.token_hex(8)}.part")
-        try:
-            with temporary.open("xb") as file:
-                file.write(data)
-            if target.exists():
-                temporary.chmod(stat.S_IMODE(target.stat().st_mode))
-            temporary.replace(target)
-        except BaseException:
-            with contextlib.suppress(OSError):
-                temporary.unlink()
-            raise
+    pending = PendingFile(path)
+    try:
+        pending.write(data)
+        pending.complete()
+    except BaseException:
+        pending.discard()
+        raise
+
+
+class PendingFile:
+    """A file that is written piece by piece and takes its name when it is complete.
+
+    The data go to a temporary file in the same folder. The permissions are those of the file that
+    was there, or what the umask says; a symbolic link is followed.
+
+    Args:
+        path: The target.
+
+    Attributes:
+        path: The target.
+
+    Raises:
+        MediaError: There can be no such file.
+    """
+
+    def __init__(self, path: Path) -> None:
+        self.path = path
+        with _os_error_as_media_error("write", path):
+            self._target = path.resolve()
+        self._part = self._target.with_name(f".easyseg-{secrets.token_hex(8)}.part")
+        self._file: BinaryIO | None = None  # whatever is opened, `discard` can find
+        self._size = 0
+
+    def write(self, data: bytes) -> None:
+        """Adds a piece; one that is interrupted does not count.
+
+        Raises:
+            MediaError: It cannot be written, the disk may be full.
+        """
+        with _os_error_as_media_error("write", self.path):
+            file = self._open()
+            if file.tell() != self._size:  # the last piece was interrupted
+                file.seek(self._size)
+                file.truncate()
+            file.write(data)
+        self._size += len(data)
+
+    def complete(self) -> None:
+        """Gives the file its name.
+
+        Raises:
+            MediaError: It cannot be done; the old file is untouched.
+        """
+        with _os_error_as_media_error("write", self.path):
+            with self._open() as file:
+                file.truncate(self._size)  # an interrupted piece goes
+            if self._target.exists():
+                self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
+            self._part.replace(self._target)
+
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._file = self._part.open("xb")
+        return self._file
+
+    def discard(self) -> None:
+        """Throws away what was written; does nothing after `complete`."""
+        with contextlib.suppress(OSError):
+            if self._file is not None:
+                self._file.close()
+        with contextlib.suppress(OSError):
+            self._part.unlink()
+
+
+def make_folder(folder: Path) -> None:
+    """Makes a folder, with those above it, where it is not there yet.
+
+    Raises:
+        MediaError: It cannot be made.
+    """
+    try:
+        folder.mkdir(parents=True, exist_ok=True)
+    except OSError as error:
+        raise MediaError(f"cannot make the folder {folder}: {error.strerror}") from error
 
 
 @contextlib.contextmanager
