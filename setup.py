@@ -46,6 +46,7 @@ setup(
             "h5py>=3.8",
             "hypothesis>=6.100",
             "mypy>=1.13",
+            "pycocotools>=2.0.8",
             "pytest>=8.0",
             "ruff>=0.8",
             "scikit-learn>=1.4",

@@ -27,6 +27,7 @@ from easyseg._types import (
     PathLike,
 )
 from easyseg.errors import InputError, MediaError
+from easyseg.export.methods import ExportMethods
 from easyseg.foreground import ForegroundMethods
 from easyseg.labels import LabelSet
 from easyseg.media import draw
@@ -61,7 +62,7 @@ class ClassArea:
 
 
 @dataclass(frozen=True, eq=False, repr=False)
-class Segmentation(ForegroundMethods):
+class Segmentation(ForegroundMethods, ExportMethods):
     """A class for every pixel of one picture.
 
     The arrays are kept as read-only views, without a copy.

@@ -329,3 +329,19 @@ def test_show_in_a_notebook_displays_in_place(monkeypatch):
     result = _segmentation()
     result.show()
     assert shown == [result]
+
+
+def test_export(tmp_path: Path):
+    result = _segmentation()
+    path = result.export(tmp_path / "a.json", "coco", min_area=5)
+    content = json.loads(path.read_text("utf-8"))
+    assert [one["category_id"] for one in content["annotations"]] == [15]
+    assert content["images"][0]["file_name"] == "a.jpg"
+    with pytest.raises(InputError, match="simplify"):
+        result.export(tmp_path / "b.json", "labelme", simplify=-1)
+
+
+def test_polygons():
+    areas = _segmentation().polygons(["dog", "person"])
+    assert [(area.name, area.pixels) for area in areas] == [("dog", 4), ("person", 6)]
+    assert areas[0].exterior.tolist() == [[4, 0], [5, 0], [5, 4], [4, 4]]

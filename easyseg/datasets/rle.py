@@ -1,9 +1,10 @@
-"""Decodes the run-length masks of COCO's annotation files."""
+"""The run-length masks of COCO's annotation files."""
 
 from collections.abc import Mapping
 from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from easyseg._types import Mask
 from easyseg.errors import InputError
@@ -74,3 +75,66 @@ def decompress(text: str | bytes) -> list[int]:
     if shift:
         raise InputError("COCO's run-length text stops in the middle of a number")
     return runs
+
+
+def encode_rle(
+    mask: Mask, *, corner: tuple[int, int] = (0, 0), size: tuple[int, int] | None = None
+) -> dict[str, Any]:
+    """Encodes a mask.
+
+    Args:
+        mask: bool (h, w): all of the mask, or a part with nothing outside.
+        corner: Row and column, in the whole mask, of the part's first pixel.
+        size: (height, width) of the whole mask; None is that of `mask`.
+
+    Returns:
+        `{"size": [height, width], "counts": text}` as pycocotools writes it: the runs of 0 and 1
+        in turn, down the columns, in COCO's compressed text.
+
+    Raises:
+        InputError: If the part does not lie within the whole.
+    """
+    rows, columns = mask.shape
+    height, width = mask.shape if size is None else size
+    top, left = corner
+    if top < 0 or left < 0 or top + rows > height or left + columns > width:
+        raise InputError(
+            f"a mask of {rows}x{columns} pixels at row {top} and column {left} does not fit into "
+            f"{height}x{width}"
+        )
+    padded = np.zeros((columns, rows + 1), np.bool_)
+    padded[:, :rows] = mask.T
+    column, row = np.divmod(np.flatnonzero(np.diff(padded.ravel(), prepend=False)), rows + 1)
+    places = (column + left) * height + row + top
+    # Where a column ends inside and the next one begins inside, the run goes on.
+    goes_on = places[1:-1:2] == places[2::2]
+    kept = np.ones(len(places), np.bool_)
+    kept[1:-1:2] = kept[2::2] = ~goes_on
+    runs = np.diff(places[kept], prepend=0, append=height * width)
+    # A run that reaches the last pixel leaves none behind it.
+    runs = runs[:-1] if len(runs) > 1 and runs[-1] == 0 else runs
+    return {"size": [height, width], "counts": compress(runs)}
+
+
+def compress(runs: npt.ArrayLike) -> str:
+    """Writes COCO's compressed runs; see `decompress`.
+
+    Args:
+        runs: Lengths of the runs.
+
+    Returns:
+        The text.
+    """
+    numbers = np.asarray(runs, np.int64).reshape(-1).copy()
+    numbers[3:] -= numbers[1:-2].copy()
+    # Group k of 5 bits is needed where the bits below it cannot hold the number and its sign.
+    place = 5 * np.arange(13)
+    groups = numbers[:, np.newaxis] >> place
+    below = numbers[:, np.newaxis] >> np.maximum(place - 1, 0)
+    needed = (below != 0) & (below != -1)
+    needed[:, 0] = True
+    goes_on = np.zeros_like(needed)
+    goes_on[:, :-1] = needed[:, 1:]
+    codes = (groups & 31) + 32 * goes_on + 48
+    text: bytes = codes[needed].astype(np.uint8).tobytes()
+    return text.decode("ascii")

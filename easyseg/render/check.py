@@ -2,7 +2,7 @@
 
 import numpy as np
 
-from easyseg._types import ClassSelection, FloatMap, Image, LabelMap
+from easyseg._types import ClassSelection, Image, LabelMap
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
 
@@ -63,26 +63,3 @@ def foreground_ids(label_set: LabelSet, classes: ClassSelection | None) -> tuple
             'which classes are in front, such as classes="person"'
         )
     return drawn_ids(label_set, None)
-
-
-def check_ids(labels: LabelMap, label_set: LabelSet) -> None:
-    """Raise InputError unless every label is a class or void."""
-    if labels.max() < len(label_set):  # the usual case, and a quick test
-        return
-    unknown = [i for i in np.unique(labels).tolist() if i >= len(label_set) and i != label_set.void]
-    if unknown:
-        raise InputError(
-            f"labels must hold ids 0 to {len(label_set) - 1} of {label_set.title}, or "
-            f"{label_set.void} for void; got also {', '.join(map(str, unknown))}"
-        )
-
-
-def check_confidence(confidence: FloatMap, shape: tuple[int, int]) -> None:
-    """Raise InputError unless ``confidence`` is float32 of this shape."""
-    if not isinstance(confidence, np.ndarray):
-        raise InputError(f"confidence_map must be a NumPy array, got {type(confidence).__name__}")
-    if confidence.dtype != np.float32 or confidence.shape != shape:
-        raise InputError(
-            f"confidence_map must be float32 of shape {shape}, "
-            f"got {confidence.dtype} of shape {confidence.shape}"
-        )
