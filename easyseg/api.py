@@ -211,6 +211,7 @@ def segment_video(
     preset: str | None = None,
     statistics: PathLike | None = None,
     on_frame: Callable[[int, float, Segmentation], None] | None = None,
+    resume: bool = False,
     progress: bool | None = None,
 ) -> "VideoSummary":
     """Draws the classes over every frame of a video; rate, sound and subtitles stay.
@@ -245,18 +246,22 @@ def segment_video(
         preset: H.264's speed preset; None is `"veryfast"`.
         statistics: A `.csv` (frame, time, class, ratio) or `.jsonl` file to write, too.
         on_frame: Called with (number, time in seconds, Segmentation) for each frame.
+        resume: Whether to go on where an earlier call with `resume` and the same arguments was
+            killed or interrupted. What is finished waits in a hidden folder beside the target,
+            which goes when the target is complete; nothing is coded twice.
         progress: Whether to show a bar; None shows it on a terminal.
 
     Returns:
-        What was done: `path`, `frames`, `skipped`, `seconds`, `rate`, `encoder`, `last`.
+        What was done: `path`, `frames`, `resumed`, `skipped`, `seconds`, `rate`, `encoder`, `last`.
 
     Raises:
         InputError: If an option makes no sense.
-        MediaError: If the source cannot be read or the target cannot be written.
+        MediaError: If the source cannot be read or the target cannot be written; or if what is to
+            be resumed was begun with another source or other arguments.
         ModelError: If the model cannot be loaded.
     """
     from easyseg.media.video_sink import Encoding
-    from easyseg.pipeline import Job, Range, Segmenting, process_file
+    from easyseg.pipeline import Job, Range, Segmenting, identify, process_file
 
     encoding = Encoding(encoder=encoder, crf=crf, preset=preset)
     segmenter = cached_segmenter(
@@ -273,7 +278,13 @@ def segment_video(
         statistics=statistics,
         on_frame=on_frame,
         progress=progress,
-    )
+        resume=resume,
+        drawing={
+            "alpha": alpha, "legend": legend, "outline": outline, "size": size,
+            "output_stride": output_stride, "device": str(device), "precision": precision,
+            "weights": identify(model) if Path(model).is_file() else None,
+        },
+    )  # fmt: skip
     draw = functools.partial(Segmentation.overlay, alpha=alpha, legend=legend, outline=outline)
     return process_file(source, target, segmenter, draw, job)
 

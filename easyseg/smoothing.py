@@ -6,6 +6,7 @@ the past counts less or nothing; at a scene cut it is forgotten.
 
 from collections.abc import Sequence
 from dataclasses import replace
+from typing import TypeAlias
 
 import numpy as np
 import torch
@@ -28,12 +29,18 @@ CUT = 0.6
 
 _LEAST = 1e-9
 
+Past: TypeAlias = tuple[torch.Tensor, FloatMap]
+"""Smoothed probabilities, float32 (1, C, h, w), and mean colours, float32 (h, w, 3), of a frame."""
+
 
 class Smoother:
     """Smooths predictions over time; feed it the frames of one video in their order.
 
     Args:
         strength: `"off"`, `"light"` (half of the past is kept) or `"strong"` (four fifths).
+
+    Attributes:
+        past: What it remembers: None at the beginning, and always where it is off.
 
     Raises:
         InputError: If the strength is not one of these.
@@ -43,7 +50,7 @@ class Smoother:
         if strength not in STRENGTHS:
             raise InputError(f"smoothing must be one of {', '.join(STRENGTHS)}, got {strength!r}")
         self._keep = STRENGTHS[strength]
-        self._past: tuple[torch.Tensor, FloatMap] | None = None
+        self.past: Past | None = None
 
     def __call__(self, prediction: Prediction) -> Prediction:
         """Takes the next frame.
@@ -60,15 +67,15 @@ class Smoother:
         grid = (logits.shape[-2], logits.shape[-1])
         thumbnail = _thumbnail(prediction.image, prediction.geometry, grid)
         state = logits.softmax(dim=1)
-        if self._past is not None and self._past[0].shape == state.shape:
-            weight = self._weight(np.abs(thumbnail - self._past[1]).max(axis=2))
-            state = torch.lerp(state, self._past[0], torch.from_numpy(weight)[None, None])
-        self._past = (state, thumbnail)
+        if self.past is not None and self.past[0].shape == state.shape:
+            weight = self._weight(np.abs(thumbnail - self.past[1]).max(axis=2))
+            state = torch.lerp(state, self.past[0], torch.from_numpy(weight)[None, None])
+        self.past = (state, thumbnail)
         return replace(prediction, logits=state.clamp_min(_LEAST).log())
 
     def reset(self) -> None:
         """Forgets the past."""
-        self._past = None
+        self.past = None
 
     def _weight(self, change: FloatMap) -> FloatMap:
         """The share of the past in each cell, float32 (h, w)."""

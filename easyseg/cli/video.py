@@ -24,6 +24,7 @@ DEFAULTS: dict[str, object] = {
     "smoothing": "off",
     "stats": None,
     "no_sound": False,
+    "resume": False,
 }
 """The options that are for videos only, by their names in the namespace."""
 
@@ -49,6 +50,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="write the share of each class in each frame to a .csv or .jsonl file, too",
     )  # fmt: skip
     add("--no-sound", action="store_true", help="leave sound and subtitles out")
+    add(
+        "--resume", action="store_true",
+        help="go on where the same command was killed or interrupted; give it from the beginning",
+    )  # fmt: skip
 
 
 def find(options: argparse.Namespace) -> list[str]:
@@ -149,14 +154,20 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
 
 
 def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
-    from easyseg.pipeline import Job, Range, Segmenting
+    from easyseg.pipeline import Job, Range, Segmenting, identify
 
+    how = ("kind", "alpha", "no_legend", "no_outline", "size", "output_stride", "device")
+    drawing: dict[str, object] = {name: getattr(options, name) for name in how}
+    if Path(options.model).is_file():
+        drawing["weights"] = identify(options.model)
     return Job(
         segmenting=Segmenting(options.every_n, options.smoothing, kept),
         range=Range(options.start, options.end, options.stride, options.max_frames),
         sound=not options.no_sound,
         statistics=options.stats,
         progress=False if options.quiet else None,
+        resume=options.resume,
+        drawing=drawing,
     )
 
 
@@ -164,14 +175,16 @@ def _report(options: argparse.Namespace, source: str, target: str, summary: "Vid
     if options.json:
         facts = {
             "source": source, "output": target, "model": summary.last.model,
-            "frames": summary.frames, "skipped": summary.skipped, "encoder": summary.encoder,
-            "seconds": round(summary.seconds, 3),
+            "frames": summary.frames, "resumed": summary.resumed, "skipped": summary.skipped,
+            "encoder": summary.encoder, "seconds": round(summary.seconds, 3),
         }  # fmt: skip
         line = json.dumps(facts)
     elif options.quiet:
         return
     else:
         line = f"{target}  {summary.frames} frames, {summary.rate:.1f} a second"
+        if summary.resumed:
+            line += f", {summary.resumed} of them by an earlier run"
         if summary.skipped:
             line += f", {summary.skipped} damaged parts skipped"
     if sys.stdout is not None:

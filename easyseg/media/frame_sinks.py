@@ -22,6 +22,7 @@ from easyseg.media.image import encode, write
 from easyseg.media.sinks import (
     FrameSink,
     as_media_errors,
+    check_size,
     check_target,
     finish_after,
     part_of,
@@ -137,11 +138,7 @@ class GifSink(_Sink):
                 raise MediaError(f"{str(self.path)!r} is complete, it takes no more frames")
             self._begin, self._size = time, (image.shape[0], image.shape[1])
             self._open()
-        if image.shape[:2] != self._size:
-            raise InputError(
-                f"frames must keep their size: the first was {self._size}, this is "
-                f"{image.shape[:2]} (height, width)"
-            )
+        check_size(image, self._size)
         frame = VideoFrame.from_ndarray(image, format="rgb24")
         ticks = max(self._last + 1, round((time - self._begin) / CENTISECOND))
         if self.frames:

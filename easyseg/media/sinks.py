@@ -11,7 +11,7 @@ from typing import Protocol
 import av.error
 
 from easyseg._types import Image
-from easyseg.errors import EasysegError, MediaError
+from easyseg.errors import EasysegError, InputError, MediaError
 
 logger = logging.getLogger(__name__)
 
@@ -83,6 +83,15 @@ def check_target(path: Path) -> None:
         raise MediaError(f"{str(path)!r} is a folder: give the name of a video file")
     if not path.parent.is_dir():
         raise MediaError(f"the folder {str(path.parent)!r} is not there: create it first")
+
+
+def check_size(image: Image, size: tuple[int, int]) -> None:
+    """Raises InputError for a frame that has not the height and width of the first."""
+    if image.shape[:2] != size:
+        raise InputError(
+            f"frames must keep their size: the first was {size}, this is "
+            f"{image.shape[:2]} (height, width)"
+        )
 
 
 @contextlib.contextmanager

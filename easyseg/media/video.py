@@ -1,9 +1,10 @@
 """Reads video files with PyAV: RGB frames with their exact times."""
 
 import contextlib
+import itertools
 import math
 import os
-from collections.abc import Generator, Iterator
+from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
@@ -121,19 +122,42 @@ class VideoSource:
 
     def __iter__(self) -> Iterator[Frame]:
         """Gives the frames in the order in which they are shown; may be called again."""
+        with contextlib.closing(self._decoded(self.start)) as decoded:
+            yield from self._chosen(enumerate(decoded), 0)
+
+    def after(self, index: int, time: Fraction, given: int) -> Iterator[Frame]:
+        """Gives the frames that come after one, to go on where an earlier reader stopped.
+
+        The file is sought up to there, or read from the start of the range where that does not
+        find the frame.
+
+        Args:
+            index: Number of that frame.
+            time: Its time.
+            given: How many frames were given up to it, itself included.
+        """
+        with contextlib.closing(self._decoded(time)) as decoded:
+            if next(decoded, (None, None))[1] == time:
+                yield from self._chosen(enumerate(decoded, start=index + 1), given)
+                return
+        with contextlib.closing(self._decoded(self.start)) as decoded:
+            later = itertools.islice(enumerate(decoded), index + 1, None)
+            yield from self._chosen(later, given)
+
+    def _chosen(
+        self, numbered: Iterable[tuple[int, tuple[VideoFrame, Fraction]]], given: int
+    ) -> Iterator[Frame]:
         self.ended = False
-        with contextlib.closing(self._decoded()) as decoded:
-            given = 0
-            for index, (picture, time) in enumerate(decoded):
-                if self.end is not None and time >= self.end:
-                    return
-                if index % self.stride:
-                    continue
-                if given == self.max_frames:
-                    return
-                given += 1
-                image = upright(picture, self.info.rotation)
-                yield Frame(_at_first_size(image, self.info), index, time)
+        for index, (picture, time) in numbered:
+            if self.end is not None and time >= self.end:
+                return
+            if index % self.stride:
+                continue
+            if given == self.max_frames:
+                return
+            given += 1
+            image = upright(picture, self.info.rotation)
+            yield Frame(_at_first_size(image, self.info), index, time)
         self.ended = True
 
     def __len__(self) -> int:
@@ -173,11 +197,11 @@ class VideoSource:
     ) -> None:
         self.close()
 
-    def _decoded(self) -> Generator[tuple[VideoFrame, Fraction], None, None]:
-        """Gives the frames from the start of the range on, with their times."""
+    def _decoded(self, start: Fraction) -> Generator[tuple[VideoFrame, Fraction], None, None]:
+        """Gives the frames from a moment on, with their times."""
         stream, time_base = self._stream, Fraction(self._stream.time_base or 1)
         origin = (stream.start_time or 0) * time_base
-        target = math.floor((self.start + origin) / time_base)
+        target = math.floor((start + origin) / time_base)
         try:
             self._container.seek(target, stream=stream, backward=True)
         except av.error.FFmpegError:
@@ -190,7 +214,7 @@ class VideoSource:
             # Streams without timestamps (raw H.264) go on at their rate.
             pts = picture.pts
             time = time + step if pts is None else pts * time_base - origin
-            if time >= self.start:
+            if time >= start:
                 yield picture, time
 
     def _pictures(self, stream: VideoStream) -> Iterator[VideoFrame]:

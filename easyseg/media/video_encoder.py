@@ -58,9 +58,11 @@ class VideoEncoder:
         path: Target that is being made; its extension decides the encoders.
         info: The source's properties: its time base and rate are kept.
         encoding: How the picture is coded.
+        clock: One that has run before, to go on with; None is a new one.
 
     Attributes:
         name: Name of the encoder in use, None before `open`.
+        stream: Its stream, None before `open`.
         clock: Turns seconds into the stream's ticks.
 
     Raises:
@@ -68,17 +70,19 @@ class VideoEncoder:
         MediaError: If there is no encoder for the extension.
     """
 
-    def __init__(self, path: Path, info: VideoInfo, encoding: Encoding) -> None:
+    def __init__(
+        self, path: Path, info: VideoInfo, encoding: Encoding, clock: "Clock | None" = None
+    ) -> None:
         self._path, self._info, self._encoding = path, info, encoding
         self._encoders = _usable_encoders(path, encoding.encoder)
-        self._stream: VideoStream | None = None
-        self.clock = Clock(info)
+        self.stream: VideoStream | None = None
+        self.clock = clock or Clock(info)
         self.name: str | None = None
 
     @property
     def extradata(self) -> bytes:
         """What a decoder has to know before the first packet; often empty."""
-        return b"" if self._stream is None else self._stream.codec_context.extradata or b""
+        return b"" if self.stream is None else self.stream.codec_context.extradata or b""
 
     def open(self, part: Path, size: tuple[int, int]) -> OutputContainer:
         """Opens a container with a stream for frames of a size (height, width).
@@ -97,12 +101,12 @@ class VideoEncoder:
             # A stream cannot be taken back: the next encoder gets a new container.
             output = av.open(str(part), "w", options=self._container_options())
             try:
-                self._stream = self._add_stream(output, encoder, size)
+                self.stream = self._add_stream(output, encoder, size)
             except (av.error.FFmpegError, ValueError) as error:
                 logger.warning("the encoder %s cannot be used: %s", encoder, error)
                 output.close()
                 continue
-            self.name = self._stream.codec_context.name
+            self.name = self.stream.codec_context.name
             if self.name != self._encoders[0]:
                 logger.warning("%s is written by %s, the next best", self._path, self.name)
             return output
@@ -127,8 +131,8 @@ class VideoEncoder:
         yield from self._packets(None)
 
     def _packets(self, frame: VideoFrame | None) -> "Iterator[Packet[VideoStream]]":
-        if self._stream is not None:
-            yield from self._stream.encode(frame)
+        if self.stream is not None:
+            yield from self.stream.encode(frame)
 
     def _container_options(self) -> dict[str, str]:
         indexed_in_front = self._path.suffix.lower() in {".mp4", ".m4v", ".mov"}
@@ -166,6 +170,10 @@ class Clock:
 
     Matroska rounds times to milliseconds; a time that is within one of a whole number of frames
     is taken for that number, so that 29.97 stays 30000/1001.
+
+    Attributes:
+        time_base: Length of a tick in seconds.
+        last: The last tick that was given, -1 at first.
     """
 
     def __init__(self, info: VideoInfo) -> None:
@@ -176,7 +184,7 @@ class Clock:
         if self._rounded and rate is not None and rate.numerator <= 10**6:
             factor = -(-90_000 // rate.numerator)
             self.time_base = Fraction(1, rate.numerator * factor)
-        self._last = -1
+        self.last = -1
 
     def ticks(self, time: Fraction) -> int:
         """Gives the tick of a moment, in seconds; later than the one before in any case."""
@@ -184,8 +192,8 @@ class Clock:
             number = round(time * self._rate)
             if abs(Fraction(number) / self._rate - time) <= MILLISECOND:
                 time = Fraction(number) / self._rate
-        self._last = max(self._last + 1, round(time / self.time_base))
-        return self._last
+        self.last = max(self.last + 1, round(time / self.time_base))
+        return self.last
 
 
 def _usable_encoders(path: Path, wanted: str | None) -> tuple[str, ...]:

@@ -13,9 +13,9 @@ from av.packet import Packet
 from av.video.stream import VideoStream
 
 from easyseg._types import Image, PathLike
-from easyseg.errors import InputError, MediaError
+from easyseg.errors import MediaError
 from easyseg.media._tracks import TrackCopier
-from easyseg.media.sinks import as_media_errors, check_target, finish_after, part_of
+from easyseg.media.sinks import as_media_errors, check_size, check_target, finish_after, part_of
 from easyseg.media.video import VideoInfo
 from easyseg.media.video_encoder import ENCODERS, Encoding, VideoEncoder
 
@@ -38,6 +38,7 @@ class VideoSink:
             anew.
         end: Moment of the source, in seconds, where sound and subtitles end too.
         encoding: How the picture is coded.
+        part: Name of the file while it is not complete; None is one beside the target.
 
     Attributes:
         path: The target.
@@ -57,6 +58,7 @@ class VideoSink:
         copy_from: PathLike | None = None,
         end: float | None = None,
         encoding: Encoding | None = None,
+        part: Path | None = None,
     ) -> None:
         self.path = Path(os.fspath(path)).expanduser()
         self._coder = VideoEncoder(self.path, info, encoding or Encoding())
@@ -65,7 +67,7 @@ class VideoSink:
         self._begin: Fraction | None = None
         self._end = None if end is None else Fraction(end)
         self._last = Fraction(0)
-        self._part = part_of(self.path)
+        self._part = part or part_of(self.path)
         self._copy_from = None if copy_from is None else Path(os.fspath(copy_from)).expanduser()
         self._output: OutputContainer | None = None
         self._copier: TrackCopier | None = None
@@ -91,16 +93,43 @@ class VideoSink:
             self._size = (image.shape[0], image.shape[1])
             self._open(time)
         self._last = time - (self._begin or 0)
-        if image.shape[:2] != self._size:
-            raise InputError(
-                f"frames must keep their size: the first was {self._size}, this is "
-                f"{image.shape[:2]} (height, width)"
-            )
+        check_size(image, self._size)
         with as_media_errors(self.path):
             self._mux(self._coder.encode(image, self._last))
             if self._copier is not None:
                 self._copier.copy_until(self._last)
         self.frames += 1
+
+    def take(
+        self,
+        packets: "Iterable[Packet[VideoStream]]",
+        size: tuple[int, int],
+        times: tuple[Fraction, Fraction],
+        extradata: bytes,
+    ) -> None:
+        """Takes the whole picture as packets that were coded before, in the place of frames.
+
+        Args:
+            packets: As the encoder of these settings gave them, in their order.
+            size: Height and width of the frames.
+            times: When the first and the last frame are shown, in seconds of the source.
+            extradata: The encoder's, from then.
+
+        Raises:
+            MediaError: If the encoder is another now, or the file cannot be written.
+        """
+        self._begin, self._size = times[0], size
+        self._open(times[0])
+        if self._coder.extradata != extradata or self._coder.stream is None:
+            raise MediaError(f"{self.encoder} has changed: what it made before does not fit")
+        self._last = times[1] - times[0]
+        with as_media_errors(self.path):
+            for packet in packets:
+                packet.stream = self._coder.stream
+                self._mux([packet])
+                if self._copier is not None:
+                    self._copier.copy_until((packet.dts or 0) * Fraction(packet.time_base or 1))
+                self.frames += 1
 
     def close(self, *, cut: bool = False) -> None:
         """Completes the file and gives it its name; further calls do nothing.

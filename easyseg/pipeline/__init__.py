@@ -1,8 +1,10 @@
 """Videos through the network: threads, queues, stopping, statistics."""
 
 from easyseg.pipeline.ahead import ahead
-from easyseg.pipeline.files import Job, Range, VideoSummary, process_file
+from easyseg.pipeline.files import process_file
+from easyseg.pipeline.job import Job, Range, VideoSummary
 from easyseg.pipeline.live import Live, LiveSummary, run_live
+from easyseg.pipeline.resume import identify
 from easyseg.pipeline.segmenting import Segmenting, segment_frames, segment_newest
 from easyseg.pipeline.statistics import statistics
 from easyseg.pipeline.view import View
@@ -16,6 +18,7 @@ __all__ = [
     "VideoSummary",
     "View",
     "ahead",
+    "identify",
     "process_file",
     "run_live",
     "segment_frames",

@@ -1,115 +1,31 @@
 """A video file in, a video file out."""
 
 import contextlib
+import functools
 import os
 import time
 from collections.abc import Callable, Generator, Iterator, Sequence
-from dataclasses import dataclass, field, replace
+from dataclasses import replace
 from fractions import Fraction
-from pathlib import Path
 
 from easyseg._types import Image, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError
 from easyseg.media.frame_sinks import is_folder_of_frames, open_sink
+from easyseg.media.resumable_sink import ResumableSink
 from easyseg.media.sinks import FrameSink, finish_after
 from easyseg.media.video import Frame, VideoSource
-from easyseg.media.video_sink import Encoding
 from easyseg.pipeline.ahead import ahead
-from easyseg.pipeline.segmenting import AHEAD, Segmenting, segment_frames
-from easyseg.pipeline.statistics import Note, check_statistics, statistics
+from easyseg.pipeline.job import Job, VideoSummary
+from easyseg.pipeline.resume import Checkpoints, Progress, folder_of, identify
+from easyseg.pipeline.segmenting import AHEAD, segment_frames
+from easyseg.pipeline.statistics import Note, check_statistics, settle, statistics
 from easyseg.result import Segmentation
 
-FASTEST = 1000
 SAME_RATE = 0.01
 """Rates that differ by a smaller share, such as 30 and 29.97, are meant to be the same."""
 
 Draw = Callable[[Segmentation], Image]
-
-
-@dataclass(frozen=True)
-class Range:
-    """Which frames of a video are taken; see `easyseg.media.video.VideoSource`.
-
-    Attributes:
-        start: First moment, in seconds.
-        end: Moment to stop at, in seconds.
-        stride: Every how many-th frame is taken.
-        max_frames: At most so many frames are taken.
-    """
-
-    start: float | None = None
-    end: float | None = None
-    stride: int = 1
-    max_frames: int | None = None
-
-    def open(self, path: PathLike) -> VideoSource:
-        """Opens that range of a video; raises what VideoSource raises."""
-        return VideoSource(
-            path, start=self.start, end=self.end, stride=self.stride, max_frames=self.max_frames
-        )
-
-
-@dataclass(frozen=True)
-class Job:
-    """What is made of a video besides the picture.
-
-    Attributes:
-        segmenting: How the frames are segmented.
-        range: Which frames.
-        encoding: How the picture is coded; None is the default.
-        sound: Whether sound and subtitles are kept.
-        frames_per_second: Rate at which the target plays, as many frames as there are; None is the
-            source's. Another speed than the source's goes without sound.
-        statistics: A `.csv` or `.jsonl` file for the classes of each frame, or None.
-        on_frame: Called with (frame's number, time in seconds, Segmentation) for each frame, in
-            their order, in the caller's thread; what it raises ends the job.
-        progress: Whether to show a bar; None shows it on a terminal.
-    """
-
-    segmenting: Segmenting = field(default_factory=Segmenting)
-    range: Range = field(default_factory=Range)
-    encoding: Encoding | None = None
-    sound: bool = True
-    frames_per_second: float | None = None
-    statistics: PathLike | None = None
-    on_frame: Note | None = None
-    progress: bool | None = None
-
-    def __post_init__(self) -> None:
-        rate = self.frames_per_second
-        number = isinstance(rate, (int, float, Fraction)) and not isinstance(rate, bool)
-        if rate is not None and not (number and 0 < rate <= FASTEST):
-            raise InputError(
-                f"frames_per_second must be a number above 0, at most {FASTEST}, or None for the "
-                f"source's rate, not {rate!r}"
-            )
-
-
-@dataclass(frozen=True, eq=False)
-class VideoSummary:
-    """What became of a video.
-
-    Attributes:
-        path: The file or folder that was written; None when nothing was.
-        frames: How many frames were segmented.
-        skipped: How many damaged packets of the source were skipped.
-        seconds: How long it took.
-        encoder: What the picture was coded with; None when nothing was written.
-        last: Segmentation of the last frame.
-    """
-
-    path: Path | None
-    frames: int
-    skipped: int
-    seconds: float
-    encoder: str | None
-    last: Segmentation
-
-    @property
-    def rate(self) -> float:
-        """Frames done in a second."""
-        return self.frames / max(self.seconds, 1e-9)
 
 
 def process_file(
@@ -125,6 +41,13 @@ def process_file(
     not grow with the length. When something fails, or at Ctrl-C, all threads end, and the frames
     that were finished are kept as a playable file.
 
+    With `resume` the picture is coded in sections of about a hundred frames. What is finished goes
+    to a hidden folder beside the target, from where a later call goes on, after SIGKILL or a power
+    cut, too: it begins with the first frame that is in no finished section, knows what smoothing
+    remembered, and gives the file and the table that an unbroken call with `resume` gives.
+    Nothing is coded twice, and the folder goes when the target is complete. `on_frame` is called
+    for the frames of this call only.
+
     Args:
         source: The video file.
         target: A video file, a `.gif`, a folder or a pattern for pictures, see
@@ -139,32 +62,37 @@ def process_file(
     Raises:
         InputError: If an argument makes no sense, or the target is the source.
         MediaError: If the source cannot be read or has no frame in the range, or the target cannot
-            be written.
+            be written, another process is at the job, or it was begun with something else.
     """
     job = job or Job()
     _check(source, target, job)
     began = time.perf_counter()
     with (
         job.range.open(source) as video,
-        statistics(job.statistics) as note,
-        _bar(video, job.progress) as advance,
+        _kept(source, target, segmenter, job) as kept,
+        statistics(job.statistics, keep=kept.progress.table) as note,
+        _bar(video, job.progress, kept.progress.frames) as advance,
     ):
-        rate = _new_rate(video, job)
-        sink = None if target is None else _open(target, video, job, rate)
-        results = segment_frames(video, segmenter, job.segmenting, source=source)
+        rate, earlier = _new_rate(video, job), kept.progress
+        sink = None if target is None else _open(target, video, job, rate, kept)
+        results = segment_frames(
+            kept.remaining(video), segmenter, job.segmenting, source=source, smoother=kept.smoother
+        )
         drawn = ahead(_drawn(results, None if sink is None else draw), count=AHEAD)
         notes = [note, *([] if job.on_frame is None else [job.on_frame]), advance]
+        checkpoint = functools.partial(_checkpoint, kept, sink, video, job)
         with contextlib.closing(drawn), _completed(sink, video):
-            frames, last = _consume(drawn, sink, notes, rate)
+            frames, last = _consume(drawn, sink, notes, rate, earlier.frames, checkpoint)
     if last is None:
         raise MediaError(f"{os.fspath(source)!r} has no frame in that range: nothing to segment")
     return VideoSummary(
         path=None if sink is None else sink.path,
         frames=frames,
-        skipped=video.skipped,
+        skipped=earlier.skipped + video.skipped,
         seconds=time.perf_counter() - began,
         encoder=None if sink is None else sink.encoder,
         last=last,
+        resumed=earlier.frames,
     )
 
 
@@ -173,14 +101,19 @@ def _consume(
     sink: FrameSink | None,
     notes: Sequence[Note],
     rate: Fraction | None,
+    frames: int,
+    checkpoint: Callable[[int, Frame], None],
 ) -> tuple[int, Segmentation | None]:
-    frames, last = 0, None
+    last, before = None, None
     for frame, result, picture in drawn:
+        # Only now, for a job that goes on shall have a frame left to do.
+        if before is not None:
+            checkpoint(frames, before)
         if sink is not None and picture is not None:
             sink.write(picture, frame.time if rate is None else frames / rate)
         for note in notes:
             note(frame.index, float(frame.time), result)
-        frames, last = frames + 1, result
+        frames, last, before = frames + 1, result, frame
     return frames, last
 
 
@@ -203,19 +136,57 @@ def _new_rate(video: VideoSource, job: Job) -> Fraction | None:
     return wanted
 
 
-def _open(target: PathLike, video: VideoSource, job: Job, rate: Fraction | None) -> FrameSink:
+def _checkpoint(
+    kept: Checkpoints,
+    sink: FrameSink | None,
+    video: VideoSource,
+    job: Job,
+    frames: int,
+    last: Frame,
+) -> None:
+    """Puts aside what is finished, where a section ends."""
+    if kept.is_due(frames):
+        section = sink.end_section() if isinstance(sink, ResumableSink) else None
+        table = settle(job.statistics)
+        time = str(last.time)
+        kept.save(Progress(frames, last.index, time, video.skipped, table, section))
+
+
+@contextlib.contextmanager
+def _kept(
+    source: PathLike, target: PathLike | None, segmenter: Segmenter, job: Job
+) -> Iterator[Checkpoints]:
+    """Opens the folder of a job that can be resumed; it goes when all went well."""
+    folder, identity = None, {}
+    if job.resume:
+        folder = folder_of(target, job.statistics)
+        identity = {"source": identify(source), "model": segmenter.name, **job.identity}
+    kept = Checkpoints(folder, job.segmenting, identity)
+    try:
+        yield kept
+    except BaseException:
+        kept.close()
+        raise
+    kept.finish()
+
+
+def _open(
+    target: PathLike, video: VideoSource, job: Job, rate: Fraction | None, kept: Checkpoints
+) -> FrameSink:
     info = video.info
     if rate is not None:
         info = replace(info, rate=rate, time_base=1 / (rate * 1000))
     elif info.rate is not None:
         info = replace(info, rate=info.rate / job.range.stride)
-    return open_sink(
-        target,
-        info,
-        copy_from=video.path if job.sound and rate is None else None,
-        end=job.range.end,
-        encoding=job.encoding,
-    )
+    copy_from = video.path if job.sound and rate is None else None
+    if kept.folder is not None and not is_folder_of_frames(target):
+        return ResumableSink(
+            target, info, kept.folder, copy_from=copy_from, end=job.range.end,
+            encoding=job.encoding, after=kept.progress.section,
+        )  # fmt: skip
+    sink = open_sink(target, info, copy_from=copy_from, end=job.range.end, encoding=job.encoding)
+    sink.frames = kept.progress.frames
+    return sink
 
 
 @contextlib.contextmanager
@@ -235,13 +206,14 @@ def _completed(sink: FrameSink | None, video: VideoSource) -> Iterator[None]:
 
 
 @contextlib.contextmanager
-def _bar(video: VideoSource, wanted: bool | None) -> Iterator[Note]:
+def _bar(video: VideoSource, wanted: bool | None, done: int) -> Iterator[Note]:
     """A progress bar with the rate and the time left; None shows it on a terminal only."""
     from tqdm import tqdm
 
     disable = None if wanted is None else not wanted
     with tqdm(
         total=video.expected_frames,
+        initial=done,
         unit="frame",
         desc=video.path.name,
         disable=disable,

@@ -2,7 +2,7 @@
 
 import contextlib
 import os
-from collections.abc import Generator, Iterable
+from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
@@ -17,6 +17,9 @@ from easyseg.smoothing import Smoother
 
 AHEAD = 2
 """How many frames wait between two stages."""
+
+Smooth = Callable[[Prediction], Prediction]
+"""Takes the predictions of one video in their order, as `Smoother` does."""
 
 
 @dataclass(frozen=True)
@@ -64,6 +67,7 @@ def segment_frames(
     settings: Segmenting | None = None,
     *,
     source: str | os.PathLike[str] | None = None,
+    smoother: Smooth | None = None,
 ) -> Generator[tuple[Frame, Segmentation], None, None]:
     """Segments frames; reading, the network, and the labels each have a thread.
 
@@ -72,6 +76,7 @@ def segment_frames(
         segmenter: The network.
         settings: How; None is the default.
         source: Where the frames came from, for the Segmentations.
+        smoother: What smooths, in the place of a new one of the settings' strength.
 
     Yields:
         Each frame with its Segmentation, in their order.
@@ -82,7 +87,10 @@ def segment_frames(
     settings = settings or Segmenting()
     name = None if source is None else os.fspath(source)
     read = ahead(frames, count=AHEAD, name="easyseg-read")
-    predicted = ahead(_predicted(read, segmenter, settings), count=AHEAD, name="easyseg-network")
+    smooth = smoother or Smoother(settings.smoothing)
+    predicted = ahead(
+        _predicted(read, segmenter, settings, smooth), count=AHEAD, name="easyseg-network"
+    )
     labelled = _labelled(predicted, segmenter, settings, name)
     with contextlib.closing(ahead(labelled, count=AHEAD, name="easyseg-labels")) as results:
         yield from results
@@ -108,22 +116,25 @@ def segment_newest(
     """
     settings = settings or Segmenting()
     with camera:
-        predicted = _predicted(iter(camera), segmenter, settings)
+        smoother = Smoother(settings.smoothing)
+        predicted = _predicted(iter(camera), segmenter, settings, smoother)
         with contextlib.closing(_labelled(predicted, segmenter, settings, camera.name)) as results:
             yield from results
 
 
 def _predicted(
-    frames: Generator[Frame, None, None], segmenter: FrameSegmenter, settings: Segmenting
+    frames: Generator[Frame, None, None],
+    segmenter: FrameSegmenter,
+    settings: Segmenting,
+    smooth: Smooth,
 ) -> Generator[tuple[Frame, Prediction | None], None, None]:
-    smoother = Smoother(settings.smoothing)
     with contextlib.closing(frames):
         for number, frame in enumerate(frames):
             if number % settings.every_n:
                 yield frame, None
                 continue
             prediction = segmenter.predict(frame.image)
-            yield frame, smoother(prediction)
+            yield frame, smooth(prediction)
 
 
 def _labelled(

@@ -6,7 +6,7 @@ import json
 import os
 from collections.abc import Callable, Iterator
 from pathlib import Path
-from typing import TextIO
+from typing import Literal, TextIO
 
 from easyseg._types import PathLike
 from easyseg.errors import InputError, MediaError
@@ -34,7 +34,7 @@ def check_statistics(path: PathLike) -> None:
 
 
 @contextlib.contextmanager
-def statistics(path: PathLike | None) -> Iterator[Note]:
+def statistics(path: PathLike | None, *, keep: int = 0) -> Iterator[Note]:
     """Opens a table; what was noted is in the file at once, whatever happens later.
 
     CSV has a row for each class of each frame: `frame,time,class,ratio`. JSONL has a line for each
@@ -42,13 +42,14 @@ def statistics(path: PathLike | None) -> Iterator[Note]:
 
     Args:
         path: A `.csv` or `.jsonl` file; None gives a function that does nothing.
+        keep: How many bytes of what is there are kept, to go on after them.
 
     Yields:
         The function that notes a frame.
 
     Raises:
         InputError: If the extension is another.
-        MediaError: If the file cannot be written.
+        MediaError: If the file cannot be written, or is shorter than what is to be kept.
     """
     if path is None:
         yield lambda _index, _time, _result: None
@@ -56,17 +57,47 @@ def statistics(path: PathLike | None) -> Iterator[Note]:
     check_statistics(path)
     target = Path(os.fspath(path)).expanduser()
     try:
+        if keep:
+            _cut(target, keep)
         # Line by line, so that an interrupted job leaves what it did.
-        file = target.open("w", encoding="utf-8", newline="", buffering=1)
+        mode: Literal["a", "w"] = "a" if keep else "w"
+        file = target.open(mode, encoding="utf-8", newline="", buffering=1)
     except OSError as error:
         raise MediaError(f"cannot write {str(target)!r}: {error.strerror}") from error
     with file:
-        yield _table(file) if target.suffix.lower() == ".csv" else _lines(file)
+        if target.suffix.lower() == ".csv":
+            yield _table(file, new=not keep)
+        else:
+            yield _lines(file)
 
 
-def _table(file: TextIO) -> Note:
+def settle(path: PathLike | None) -> int:
+    """Waits until all that was noted is on the disk; gives the length of the table in bytes.
+
+    Raises:
+        MediaError: If the file is gone, or the disk refuses.
+    """
+    if path is None:
+        return 0
+    try:
+        with Path(os.fspath(path)).expanduser().open("r+b") as file:
+            os.fsync(file.fileno())
+            return file.seek(0, os.SEEK_END)
+    except OSError as error:
+        raise MediaError(f"cannot write {os.fspath(path)!r}: {error.strerror}") from error
+
+
+def _cut(target: Path, length: int) -> None:
+    if not target.is_file() or target.stat().st_size < length:
+        raise MediaError(f"{str(target)!r}, which was begun, is gone or shorter: begin anew")
+    with target.open("r+b") as file:
+        file.truncate(length)
+
+
+def _table(file: TextIO, *, new: bool) -> Note:
     writer = csv.writer(file, lineterminator="\n")
-    writer.writerow(COLUMNS)
+    if new:
+        writer.writerow(COLUMNS)
 
     def note(index: int, time: float, result: Segmentation) -> None:
         for area in result.classes:
