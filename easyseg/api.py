@@ -282,7 +282,7 @@ def segment_video(
         drawing={
             "alpha": alpha, "legend": legend, "outline": outline, "size": size,
             "output_stride": output_stride, "device": str(device), "precision": precision,
-            "weights": identify(model) if Path(model).is_file() else None,
+            "backend": backend, "weights": identify(model) if Path(model).is_file() else None,
         },
     )  # fmt: skip
     draw = functools.partial(Segmentation.overlay, alpha=alpha, legend=legend, outline=outline)

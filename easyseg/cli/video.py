@@ -157,6 +157,7 @@ def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
     from easyseg.pipeline import Job, Range, Segmenting, identify
 
     how = ("kind", "alpha", "no_legend", "no_outline", "size", "output_stride", "device")
+    how += ("precision", "backend")
     drawing: dict[str, object] = {name: getattr(options, name) for name in how}
     if Path(options.model).is_file():
         drawing["weights"] = identify(options.model)

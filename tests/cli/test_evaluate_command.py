@@ -33,7 +33,8 @@ def test_table_and_options(asked: dict[str, object], capsys, tmp_path: Path):
     assert asked == {
         "data": str(tmp_path), "dataset": "voc", "model": "best", "flip": True, "split": "val",
         "scales": (0.75, 1.0, 1.25), "device": "cpu", "precision": "auto", "backend": "auto",
-        "size": None, "output_stride": None, "reduce_zero_label": False, "limit": None, "progress": False,
+        "size": None, "output_stride": None, "reduce_zero_label": False, "limit": None,
+        "progress": False,
     }  # fmt: skip
 
 
