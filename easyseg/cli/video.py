@@ -28,6 +28,12 @@ DEFAULTS: dict[str, object] = {
 }
 """The options that are for videos only, by their names in the namespace."""
 
+DRAWING = (
+    "kind", "alpha", "no_legend", "no_outline", "size", "output_stride", "device", "precision",
+    "backend",
+)  # fmt: skip
+"""The other options that a video's pictures depend on."""
+
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options for videos."""
@@ -156,9 +162,7 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
 def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
     from easyseg.pipeline import Job, Range, Segmenting, identify
 
-    how = ("kind", "alpha", "no_legend", "no_outline", "size", "output_stride", "device")
-    how += ("precision", "backend")
-    drawing: dict[str, object] = {name: getattr(options, name) for name in how}
+    drawing = {name: getattr(options, name) for name in DRAWING}
     if Path(options.model).is_file():
         drawing["weights"] = identify(options.model)
     return Job(
