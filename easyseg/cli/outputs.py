@@ -76,7 +76,7 @@ def plan(pictures: Sequence[Picture], output: str | None, kind: str) -> list[Pat
     several_roots = len({picture.root for picture in pictures}) > 1
     chosen: list[Path | None] = []
     for picture in pictures:
-        extension = _extension(picture, kind)
+        extension = extension_of(picture, kind)
         if folder is not None:
             parent = folder / (picture.root if several_roots else "") / picture.folder
             chosen.append(names.free(parent, picture.stem, extension))
@@ -139,7 +139,7 @@ def _checked_file(path: Path, inputs: set[str], kind: str) -> Path:
     return path
 
 
-def _extension(picture: Picture, kind: str) -> str:
+def extension_of(picture: Picture, kind: str) -> str:
     """The photograph's own where it suits; plain colours and ids must not be changed by JPEG."""
     keeps = kind == "overlay" and picture.extension and can_write(picture.extension)
     return picture.extension if keeps else ".png"

@@ -2,25 +2,31 @@
 
 import argparse
 import contextlib
+import functools
 import json
 import signal
 import sys
 import threading
 import traceback
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from easyseg.cli import COMMANDS, video
+from easyseg.cli import COMMANDS, exports, video
 from easyseg.cli.engine import add_engine_arguments
-from easyseg.cli.inputs import STDIN, Picture, find
+from easyseg.cli.exports import Save
+from easyseg.cli.inputs import STDIN, Inputs, Picture, find
 from easyseg.cli.outputs import KINDS, STDOUT, folder_of, plan
-from easyseg.errors import EasysegError, InputError, MediaError
+from easyseg.errors import EasysegError, InputError
 
 if TYPE_CHECKING:
     from easyseg._types import AnyArray
     from easyseg.engine import Segmenter
     from easyseg.result import Segmentation
+
+Saving = Callable[[argparse.Namespace, list[Picture]], AbstractContextManager[Save]]
+"""Opens what saves the results of some pictures, and completes it."""
 
 _SHOWN_CLASSES = 5
 
@@ -69,6 +75,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a line of JSON for each picture: its classes, their shares, the file written",
     )  # fmt: skip
     add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    exports.add_arguments(parser)
     video.add_arguments(parser)
 
 
@@ -84,15 +91,33 @@ def run(options: argparse.Namespace) -> int:
     """
     _check(options)
     videos = video.find(options)
+    if videos and options.export is not None:
+        raise InputError("--export is for photographs, not for videos")
     if videos:
         return video.run(options, videos)
     inputs = find(options.photos, leave_out=folder_of(options.output, several=False))
+    return segment_each(options, inputs, _saving)
+
+
+def segment_each(options: argparse.Namespace, inputs: Inputs, saving: Saving) -> int:
+    """Segments one picture after another; what fails is noted, said at the end and passed over.
+
+    Args:
+        options: What the user wrote.
+        inputs: The pictures, and what was wrong already.
+        saving: Makes, from the options and the pictures, the context with what saves each result.
+
+    Returns:
+        0, or 1 when some failed, or 2 when all did.
+    """
     failures = list(inputs.problems)
     done = 0
     try:
-        for picture, result, target in _results(options, inputs.pictures, failures):
-            done += 1
-            _report(options, picture, result, target)
+        if inputs.pictures:
+            with saving(options, inputs.pictures) as save:
+                for picture, result, files in _results(options, inputs.pictures, failures, save):
+                    done += 1
+                    _report(options, picture, result, files)
     finally:  # after Ctrl-C, too
         for message in failures:
             print(f"easyseg: error: {message}", file=sys.stderr)
@@ -104,21 +129,17 @@ def run(options: argparse.Namespace) -> int:
 
 
 def _results(
-    options: argparse.Namespace, pictures: list[Picture], failures: list[str]
-) -> "Iterator[tuple[Picture, Segmentation, Path | None]]":
-    """Segments and writes one picture after another; what fails is noted and passed over."""
-    if not pictures:
-        return
-    targets = plan(pictures, options.output, options.kind)
+    options: argparse.Namespace, pictures: list[Picture], failures: list[str], save: Save
+) -> "Iterator[tuple[Picture, Segmentation, list[Path]]]":
     segmenter = make_segmenter(options)
     kept = None if options.classes is None else segmenter.label_set.select(options.classes)
-    for picture, target in _progress(options, list(zip(pictures, targets, strict=True))):
+    for index, picture in enumerate(_progress(options, pictures)):
         try:
             result = segmenter(
                 sys.stdin.buffer.read() if picture.source == STDIN else picture.source
             )
             result = result if kept is None else result.only(kept)
-            _write(target, draw(result, options))
+            files = save(index, picture, result)
         except BrokenPipeError:  # of the standard output
             raise
         # RuntimeError is what PyTorch raises when memory runs out.
@@ -127,11 +148,35 @@ def _results(
                 traceback.print_exc()
             failures.append(_worded(picture, error))
         else:
-            yield picture, result, target
+            yield picture, result, files
+
+
+@contextlib.contextmanager
+def _saving(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Save]:
+    """What the options ask for: exports, or a picture of each result."""
+    if options.export is not None:
+        with exports.opened(options, pictures, functools.partial(_save_drawn, options)) as save:
+            yield save
+        return
+    targets = plan(pictures, options.output, options.kind)
+
+    def save_picture(index: int, _picture: Picture, result: "Segmentation") -> list[Path]:
+        target = targets[index]
+        _write(target, draw(result, options))
+        return [] if target is None else [target]
+
+    yield save_picture
+
+
+def _save_drawn(
+    options: argparse.Namespace, result: "Segmentation", kind: str, target: Path
+) -> None:
+    _write(target, draw(result, argparse.Namespace(**{**vars(options), "kind": kind})))
 
 
 def _check(options: argparse.Namespace) -> None:
     """Raises InputError for options that do not go together, before anything is loaded."""
+    exports.check(options)
     for word in options.photos:
         if word in COMMANDS and not Path(word).exists():
             raise InputError(f"the command comes first: easyseg {word} [options]")
@@ -176,17 +221,15 @@ def _interrupts_wait() -> Iterator[None]:
         raise KeyboardInterrupt
 
 
-def _progress(
-    options: argparse.Namespace, jobs: list[tuple[Picture, Path | None]]
-) -> Iterator[tuple[Picture, Path | None]]:
-    """Goes through the jobs, with a bar where somebody watches it."""
+def _progress(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Picture]:
+    """Goes through the pictures, with a bar where somebody watches it."""
     watched = sys.stderr is not None and sys.stderr.isatty()
-    if len(jobs) < 2 or options.quiet or not watched:
-        yield from jobs
+    if len(pictures) < 2 or options.quiet or not watched:
+        yield from pictures
         return
     from tqdm import tqdm
 
-    with tqdm(jobs, unit="picture", leave=False) as bar:
+    with tqdm(pictures, unit="picture", leave=False) as bar:
         yield from bar
 
 
@@ -202,29 +245,29 @@ def draw(result: "Segmentation", options: argparse.Namespace) -> "AnyArray":
 
 
 def _write(target: Path | None, picture: "AnyArray") -> None:
+    from easyseg.media.files import make_folder
     from easyseg.media.image import encode, write
 
     if target is None:
         sys.stdout.buffer.write(encode(picture, ".png"))
         sys.stdout.buffer.flush()
         return
-    try:
-        target.parent.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"cannot make the folder {target.parent}: {error.strerror}") from error
+    make_folder(target.parent)
     write(target, picture)
 
 
 def _report(
-    options: argparse.Namespace, picture: Picture, result: "Segmentation", target: Path | None
+    options: argparse.Namespace, picture: Picture, result: "Segmentation", files: list[Path]
 ) -> None:
-    if target is None or (options.quiet and not options.json):
+    if not files or (options.quiet and not options.json):
         return
+    names = [str(path) for path in files]
     if options.json:
-        facts: dict[str, Any] = result.to_dict()
-        line = json.dumps({**facts, "source": picture.source, "output": str(target)})
+        facts: dict[str, Any] = {**result.to_dict(), "source": picture.source}
+        written = {"output": names[0]} if options.export is None else {"outputs": names}
+        line = json.dumps(facts | written)
     else:
-        line = f"{target}  {_summary(result)}"
+        line = f"{picture.source if len(names) > 1 else names[0]}  {_summary(result)}"
     if sys.stdout is not None:
         from tqdm import tqdm
 

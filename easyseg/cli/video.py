@@ -10,7 +10,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from easyseg.errors import EasysegError, InputError, MediaError
+from easyseg.errors import EasysegError, InputError
 
 if TYPE_CHECKING:
     from easyseg.pipeline import Job, VideoSummary
@@ -154,8 +154,10 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
         )
     if len({target.casefold() for target in targets}) < len(targets):
         raise InputError("two of the videos have the same name: run the command once for each")
+    from easyseg.media.files import make_folder
+
     for target in targets:
-        _make_folder(Path(target).parent)
+        make_folder(Path(target).parent)
     return targets
 
 
@@ -230,10 +232,3 @@ def _file_name(video: Path, end: str) -> str:
 
     suffix = video.suffix if video.suffix.lower() in SINK_EXTENSIONS else ".mp4"
     return f"{video.stem}{end}{suffix}"
-
-
-def _make_folder(folder: Path) -> None:
-    try:
-        folder.mkdir(parents=True, exist_ok=True)
-    except OSError as error:
-        raise MediaError(f"cannot make the folder {folder}: {error.strerror}") from error
