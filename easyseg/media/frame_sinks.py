@@ -28,10 +28,12 @@ from easyseg.media.sinks import (
     part_of,
 )
 from easyseg.media.video import VideoInfo
+from easyseg.media.video_encoder import ALPHA_ENCODERS
 from easyseg.media.video_sink import ENCODERS, Encoding, VideoSink
 
 CENTISECOND = Fraction(1, 100)
 FIRST_NAME = "%06d.png"
+_ALPHA_PICTURES = (".png", ".webp", ".tif", ".tiff")
 _NUMBER = re.compile(r"%0?\d*d")
 
 SINK_EXTENSIONS = frozenset({*ENCODERS, ".gif"})
@@ -64,6 +66,8 @@ def open_sink(
         MediaError: If the target cannot be created.
     """
     text = os.fspath(path)
+    if encoding is not None and encoding.alpha:
+        check_transparent(text)
     if is_folder_of_frames(text):
         return FolderSink(text)
     if Path(text).suffix.lower() == ".gif":
@@ -75,6 +79,24 @@ def is_folder_of_frames(path: PathLike) -> bool:
     """Tells whether a path means a picture for each frame rather than one file."""
     text = os.fspath(path)
     return text.endswith(("/", os.sep)) or bool(_NUMBER.search(text)) or Path(text).is_dir()
+
+
+def check_transparent(path: PathLike) -> None:
+    """Tells early that a target would lose transparency.
+
+    Raises:
+        InputError: If it is neither a video that keeps it, nor pictures that do.
+    """
+    text = os.fspath(path)
+    if _NUMBER.search(text):
+        keeps = Path(text).suffix.lower() in _ALPHA_PICTURES
+    else:
+        keeps = is_folder_of_frames(text) or Path(text).suffix.lower() in ALPHA_ENCODERS
+    if not keeps:
+        raise InputError(
+            f"{text!r} would lose the transparency: use {' or '.join(ALPHA_ENCODERS)}, a folder "
+            "(with a slash at the end) for PNGs, or a pattern such as frames/%06d.png"
+        )
 
 
 class _Sink:
@@ -250,7 +272,7 @@ class FolderSink(_Sink):
         """Adds a frame.
 
         Args:
-            image: RGB uint8 (H, W, 3), or grey (H, W).
+            image: RGB uint8 (H, W, 3), RGBA (H, W, 4), or grey (H, W).
             time: Makes no difference.
 
         Raises:

@@ -28,6 +28,12 @@ ENCODERS: dict[str, tuple[str, ...]] = {
     ".webm": ("libvpx-vp9", "libvpx"),
 }  # fmt: skip
 
+ALPHA_FORMATS = {"prores_ks": "yuva444p10le", "libvpx-vp9": "yuva420p"}
+"""Encoders that keep transparency, and the pixels they take."""
+
+ALPHA_ENCODERS: dict[str, tuple[str, ...]] = {".mov": ("prores_ks",), ".webm": ("libvpx-vp9",)}
+"""Encoders for transparent videos: ProRes 4444 and VP9."""
+
 MILLISECOND = Fraction(1, 1000)
 
 
@@ -40,11 +46,14 @@ class Encoding:
         crf: Constant rate factor, 0 (lossless) to 51 (H.264) or 63 (VP9); None is 20 for H.264
             and 31 for VP9.
         preset: H.264's speed preset; None is `"veryfast"`.
+        alpha: Whether frames are RGBA and their transparency is kept: ProRes 4444 in `.mov`, VP9 in
+            `.webm`.
     """
 
     encoder: str | None = None
     crf: int | None = None
     preset: str | None = None
+    alpha: bool = False
 
     def __post_init__(self) -> None:
         if self.crf is not None and not 0 <= self.crf <= 63:
@@ -74,7 +83,7 @@ class VideoEncoder:
         self, path: Path, info: VideoInfo, encoding: Encoding, clock: "Clock | None" = None
     ) -> None:
         self._path, self._info, self._encoding = path, info, encoding
-        self._encoders = _usable_encoders(path, encoding.encoder)
+        self._encoders = _usable_encoders(path, encoding)
         self.stream: VideoStream | None = None
         self.clock = clock or Clock(info)
         self.name: str | None = None
@@ -116,19 +125,32 @@ class VideoEncoder:
         """Codes a frame.
 
         Args:
-            image: RGB uint8 (H, W, 3).
+            image: RGB uint8 (H, W, 3), or RGBA (H, W, 4) where the encoding keeps it.
             time: Seconds from the target's beginning.
 
         Yields:
             The packets that are ready by then.
+
+        Raises:
+            InputError: If the image has alpha and the encoding none, or the other way round.
         """
-        frame = _even_frame(image)
+        if (image.shape[2] == 4) != self._encoding.alpha:
+            raise InputError(
+                f"this video is {'transparent' if self._encoding.alpha else 'opaque'}, but a frame "
+                f"has {image.shape[2]} channels: say so by Encoding(alpha=...)"
+            )
+        frame = _even_frame(image, self._pixels)
         frame.pts, frame.time_base = self.clock.ticks(time), self.clock.time_base
         yield from self._packets(frame)
 
     def flush(self) -> "Iterator[Packet[VideoStream]]":
         """Gives the packets that the encoder still holds; it takes no more frames."""
         yield from self._packets(None)
+
+    @property
+    def _pixels(self) -> str:
+        """Name of the format that the encoder takes."""
+        return ALPHA_FORMATS[self._encoders[0]] if self._encoding.alpha else "yuv420p"
 
     def _packets(self, frame: VideoFrame | None) -> "Iterator[Packet[VideoStream]]":
         if self.stream is not None:
@@ -145,7 +167,7 @@ class VideoEncoder:
         stream = cast(VideoStream, output.add_stream(encoder, rate=rate))
         height, width = size
         stream.width, stream.height = max(2, width - width % 2), max(2, height - height % 2)
-        stream.pix_fmt = "yuv420p"
+        stream.pix_fmt = self._pixels
         context = stream.codec_context
         context.time_base = self.clock.time_base
         context.colorspace = default_colorspace(height)
@@ -160,8 +182,12 @@ class VideoEncoder:
             return {"crf": str(20 if crf is None else crf),
                     "preset": self._encoding.preset or "veryfast"}  # fmt: skip
         if encoder.startswith("libvpx"):
+            # Frames that are never shown, alternate references, know no alpha.
             return {"crf": str(31 if crf is None else crf), "b": "0", "deadline": "realtime",
-                    "cpu-used": "6", "row-mt": "1"}  # fmt: skip
+                    "cpu-used": "6", "row-mt": "1",
+                    **({"auto-alt-ref": "0"} if self._encoding.alpha else {})}  # fmt: skip
+        if encoder == "prores_ks":
+            return {"profile": "4444"}
         return {"qscale": "3"}
 
 
@@ -196,28 +222,35 @@ class Clock:
         return self.last
 
 
-def _usable_encoders(path: Path, wanted: str | None) -> tuple[str, ...]:
-    suffix = path.suffix.lower()
-    if suffix not in ENCODERS:
-        raise InputError(
-            f"{str(path)!r} must end in one of {', '.join(ENCODERS)}: the ending decides the format"
+def _usable_encoders(path: Path, encoding: Encoding) -> tuple[str, ...]:
+    suffix, wanted = path.suffix.lower(), encoding.encoder
+    known = ALPHA_ENCODERS if encoding.alpha else ENCODERS
+    if suffix not in known:
+        reason = (
+            "only these keep transparency" if encoding.alpha else "the ending decides the format"
         )
+        raise InputError(f"{str(path)!r} must end in one of {', '.join(known)}: {reason}")
     if wanted is not None:
         if wanted not in av.codecs_available:
             raise InputError(f"this installation of PyAV has no encoder {wanted!r}")
+        if encoding.alpha and wanted not in ALPHA_FORMATS:
+            raise InputError(
+                f"the encoder {wanted!r} keeps no transparency: use {' or '.join(ALPHA_FORMATS)}"
+            )
         return (wanted,)
-    usable = tuple(name for name in ENCODERS[suffix] if name in av.codecs_available)
+    usable = tuple(name for name in known[suffix] if name in av.codecs_available)
     if not usable:
         raise MediaError(f"this installation of PyAV has no encoder for {suffix} files")
     return usable
 
 
-def _even_frame(image: Image) -> VideoFrame:
+def _even_frame(image: Image, pixels: str) -> VideoFrame:
     height, width = image.shape[:2]
     if 1 in (height, width):
         image = image.repeat(1 + (height == 1), axis=0).repeat(1 + (width == 1), axis=1)
         height, width = image.shape[:2]
     even = image[: height - height % 2, : width - width % 2]
-    return VideoFrame.from_ndarray(even, format="rgb24").reformat(
-        format="yuv420p", dst_colorspace=default_colorspace(height), dst_color_range=1
+    own = "rgba" if image.shape[2] == 4 else "rgb24"
+    return VideoFrame.from_ndarray(even, format=own).reformat(
+        format=pixels, dst_colorspace=default_colorspace(height), dst_color_range=1
     )

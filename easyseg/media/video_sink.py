@@ -79,11 +79,12 @@ class VideoSink:
         """Adds a frame.
 
         Args:
-            image: RGB uint8 (H, W, 3), of the same size every time.
+            image: RGB uint8 (H, W, 3), of the same size every time; RGBA (H, W, 4) where the
+                encoding keeps transparency.
             time: When it is shown, in seconds of the source; later than the frame before.
 
         Raises:
-            InputError: If the size changes.
+            InputError: If the size changes, or there is alpha where there was to be none.
             MediaError: If it cannot be written.
         """
         if self._output is None:
