@@ -18,6 +18,7 @@ from easyseg.errors import (
 if TYPE_CHECKING:
     from easyseg import labels, semantic
     from easyseg.api import segment, segment_video, stream
+    from easyseg.background import change_background, change_background_video
     from easyseg.engine import Segmenter
     from easyseg.evaluation import evaluate
     from easyseg.labels import LabelSet
@@ -38,6 +39,8 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "__version__",
+    "change_background",
+    "change_background_video",
     "evaluate",
     "labels",
     "segment",
@@ -52,6 +55,8 @@ _HOMES = {
     "LabelSet": "easyseg.labels",
     "Segmentation": "easyseg.result",
     "Segmenter": "easyseg.engine",
+    "change_background": "easyseg.background",
+    "change_background_video": "easyseg.background",
     "evaluate": "easyseg.evaluation",
     "labels": "easyseg",
     "segment": "easyseg.api",

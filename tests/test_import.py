@@ -25,6 +25,8 @@ PUBLIC = {
     "Segmentation",
     "Segmenter",
     "__version__",
+    "change_background",
+    "change_background_video",
     "evaluate",
     "labels",
     "segment",

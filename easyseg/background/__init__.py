@@ -1,0 +1,16 @@
+"""Other backgrounds for photographs and videos: the face, and what stands behind it."""
+
+from easyseg.background.api import change_background, change_background_video
+from easyseg.background.change import Change, find_segmenter
+from easyseg.background.files import change_file
+from easyseg.background.moving import LoopedVideo, frame_clock
+
+__all__ = [
+    "Change",
+    "LoopedVideo",
+    "change_background",
+    "change_background_video",
+    "change_file",
+    "find_segmenter",
+    "frame_clock",
+]
