@@ -25,6 +25,7 @@ if TYPE_CHECKING:
     from easyseg.result import Segmentation
     from easyseg.semantic import semantic_segmentation
     from easyseg.training import train
+    from easyseg.tune_bg import alter_bg
 
 __version__ = "0.1.0"
 
@@ -39,6 +40,7 @@ __all__ = [
     "Segmentation",
     "Segmenter",
     "__version__",
+    "alter_bg",
     "change_background",
     "change_background_video",
     "evaluate",
@@ -55,6 +57,7 @@ _HOMES = {
     "LabelSet": "easyseg.labels",
     "Segmentation": "easyseg.result",
     "Segmenter": "easyseg.engine",
+    "alter_bg": "easyseg.tune_bg",
     "change_background": "easyseg.background",
     "change_background_video": "easyseg.background",
     "evaluate": "easyseg.evaluation",

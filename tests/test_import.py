@@ -25,6 +25,7 @@ PUBLIC = {
     "Segmentation",
     "Segmenter",
     "__version__",
+    "alter_bg",
     "change_background",
     "change_background_video",
     "evaluate",

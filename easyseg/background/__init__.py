@@ -2,7 +2,7 @@
 
 from easyseg.background.api import change_background, change_background_video
 from easyseg.background.change import Change, find_segmenter
-from easyseg.background.files import change_file
+from easyseg.background.files import change_file, change_file_drawing
 from easyseg.background.moving import LoopedVideo, frame_clock
 
 __all__ = [
@@ -11,6 +11,7 @@ __all__ = [
     "change_background",
     "change_background_video",
     "change_file",
+    "change_file_drawing",
     "find_segmenter",
     "frame_clock",
 ]

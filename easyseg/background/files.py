@@ -1,10 +1,12 @@
 """Another background for a video file."""
 
+import contextlib
 import os
+from collections.abc import Iterator
 from fractions import Fraction
 
 from easyseg._types import PathLike
-from easyseg.background.change import Change
+from easyseg.background.change import Change, Draw
 from easyseg.background.moving import frame_clock
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
@@ -30,6 +32,15 @@ def change_file(
         InputError: If an argument makes no sense.
         MediaError: If something cannot be read, or the target cannot be written.
     """
+    with change_file_drawing(source, target, segmenter, change, job) as draw:
+        return process_file(source, target, segmenter, draw, job)
+
+
+@contextlib.contextmanager
+def change_file_drawing(
+    source: PathLike, target: PathLike | None, segmenter: Segmenter, change: Change, job: Job
+) -> Iterator[Draw]:
+    """Opens what `change_file` draws with, in step with the video; see there."""
     if target is not None and change.video is not None and _is_same(target, change.video):
         raise InputError(f"{str(target)!r} is the new background: choose another name")
     with job.range.open(source) as video:
@@ -39,7 +50,7 @@ def change_file(
     elif rate is not None:
         rate /= job.range.stride
     with change.drawing(segmenter.label_set, frame_clock(rate)) as draw:
-        return process_file(source, target, segmenter, draw, job)
+        yield draw
 
 
 def _is_same(one: PathLike, other: PathLike) -> bool:

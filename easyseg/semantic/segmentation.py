@@ -1,22 +1,19 @@
 """The class itself; pictures first, videos and cameras to come."""
 
 import logging
-from pathlib import Path
 
 import numpy as np
 
 from easyseg._types import ClassSelection, PathLike
-from easyseg.engine import Segmenter, cached_segmenter
-from easyseg.errors import InputError, ModelError
+from easyseg.engine import Segmenter
+from easyseg.errors import InputError
 from easyseg.media.image import ImageSource, write
+from easyseg.semantic.models import load_model
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
 from easyseg.semantic.video import VideoMethods
 
 # The name that users import, rather than this file's.
 _logger = logging.getLogger("easyseg.semantic")
-
-_FROZEN_GRAPH = ".pb"
-_KERAS = (".h5", ".hdf5", ".keras")
 
 
 class semantic_segmentation(VideoMethods):
@@ -244,19 +241,7 @@ class semantic_segmentation(VideoMethods):
         )  # fmt: skip
 
     def _load(self, dataset: str, model: PathLike | None) -> Segmenter:
-        """Loads a model at once, so that what is wrong with it is said early."""
-        name = str(model).lower()
-        if model is None:
-            segmenter = cached_segmenter(dataset=dataset)
-        elif name.endswith(_FROZEN_GRAPH):
-            raise ModelError(
-                f"{str(model)!r} is a frozen TensorFlow graph, which easyseg does not read: leave "
-                "the path out to take easyseg's own weights"
-            )
-        else:
-            # PixelLib's files lie in the current folder, mostly: a path, although a bare name.
-            path = Path(model) if name.endswith(_KERAS) else model
-            segmenter = cached_segmenter(path, dataset=dataset)
+        segmenter = load_model(dataset, model)
         self._segmenters[dataset] = segmenter
         return segmenter
 
