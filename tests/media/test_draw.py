@@ -82,6 +82,17 @@ def test_borders_lie_on_both_sides_and_not_at_the_frame():
     assert not draw.borders(np.full((5, 8), 4, np.uint8), 3).any()
 
 
+@pytest.mark.parametrize("shape", [*SHAPES, (1, 9), (9, 1), (2, 2)])
+@pytest.mark.parametrize("thickness", [1, 2, 3])
+def test_borders_are_where_a_window_holds_several_labels(rng, shape, thickness):
+    labels = (rng.integers(0, 40, shape) == 0).astype(np.uint8)
+    padded = np.pad(labels, thickness, mode="edge")
+    side = 2 * thickness + 1
+    windows = np.lib.stride_tricks.sliding_window_view(padded, (side, side))
+    expected = windows.max(axis=(2, 3)) != windows.min(axis=(2, 3))
+    np.testing.assert_array_equal(draw.borders(labels, thickness), expected)
+
+
 @settings(deadline=None, max_examples=30)
 @given(st.integers(0, 2**32 - 1), st.floats(0, 1), st.sampled_from(SHAPES[:1] + SHAPES[3:]))
 def test_blend_is_the_rounded_mean(seed, alpha, shape):
