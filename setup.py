@@ -41,10 +41,12 @@ setup(
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.1"],
         "numba": ["numba>=0.60"],
         "openvino": ["openvino>=2024.4"],
+        "plots": ["matplotlib>=3.8"],
         "dev": [
             "build>=1.0",
             "h5py>=3.8",
             "hypothesis>=6.100",
+            "matplotlib>=3.8",
             "mypy>=1.13",
             "pycocotools>=2.0.8",
             "pytest>=8.0",

@@ -17,6 +17,7 @@ from easyseg.errors import EasysegError, EasysegWarning
 __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
+    "stats": "measure how much of pictures and videos each class covers: tables, charts, reports",
     "models": "list the models: classes, quality, size, licence",
     "download": "fetch models before they are needed; check and remove the fetched ones",
     "cache": "show what was downloaded: the folder, the files, their sizes",

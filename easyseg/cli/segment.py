@@ -50,6 +50,27 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "in the current folder, FOLDER_segmented for a folder. Files that are there from an "
         "earlier run are replaced, photographs never",
     )  # fmt: skip
+    add_model_arguments(parser)
+    kinds = "; ".join(f"{name}: {text}" for name, text in KINDS.items())
+    add("--kind", choices=KINDS, default="overlay", help=f"what to write; {kinds}")
+    add(
+        "--alpha", metavar="SHARE", type=_share, default=0.6,
+        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
+    )  # fmt: skip
+    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
+    add("--no-outline", action="store_true", help="no lines around the areas")
+    add(
+        "--json", action="store_true",
+        help="a line of JSON for each picture: its classes, their shares, the file written",
+    )  # fmt: skip
+    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    exports.add_arguments(parser)
+    video.add_arguments(parser)
+
+
+def add_model_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds which model runs, where, and what it looks for."""
+    add = parser.add_argument
     add("--dataset", metavar="NAME", help="the classes to look for: ade20k (default) or voc")
     add(
         "--model", metavar="NAME", default="fast",
@@ -59,24 +80,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes", metavar="A,B", action="extend", type=_classes,
         help="only these classes, by name, synonym or id",
     )  # fmt: skip
-    kinds = "; ".join(f"{name}: {text}" for name, text in KINDS.items())
-    add("--kind", choices=KINDS, default="overlay", help=f"what to write; {kinds}")
-    add(
-        "--alpha", metavar="SHARE", type=_share, default=0.6,
-        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
-    )  # fmt: skip
-    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
-    add("--no-outline", action="store_true", help="no lines around the areas")
     add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
     add_engine_arguments(parser)
-    add(
-        "--json", action="store_true",
-        help="a line of JSON for each picture: its classes, their shares, the file written",
-    )  # fmt: skip
-    add("-q", "--quiet", action="store_true", help="say nothing but errors")
-    exports.add_arguments(parser)
-    video.add_arguments(parser)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -146,7 +152,8 @@ def _results(
         except (EasysegError, OSError, MemoryError, RuntimeError) as error:
             if options.debug:
                 traceback.print_exc()
-            failures.append(_worded(picture, error))
+            name = "the standard input" if picture.source == STDIN else picture.source
+            failures.append(video.worded(name, error))
         else:
             yield picture, result, files
 
@@ -284,13 +291,6 @@ def _summary(result: "Segmentation") -> str:
     if len(areas) > _SHOWN_CLASSES:
         shown.append(f"{len(areas) - _SHOWN_CLASSES} more")
     return ", ".join(shown) or "none of these classes"
-
-
-def _worded(picture: Picture, error: Exception) -> str:
-    """The error in one line that names the picture."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    name = "the standard input" if picture.source == STDIN else picture.source
-    return text if name in text else f"{name}: {text}"
 
 
 def _classes(text: str) -> list[str | int]:

@@ -38,6 +38,21 @@ DRAWING = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options for videos."""
     group = parser.add_argument_group("videos (mp4, mov, mkv, webm, avi, gif)")
+    add_range_arguments(group)
+    add = group.add_argument
+    add(
+        "--stats", metavar="FILE",
+        help="write the share of each class in each frame to a .csv or .jsonl file, too",
+    )  # fmt: skip
+    add("--no-sound", action="store_true", help="leave sound and subtitles out")
+    add(
+        "--resume", action="store_true",
+        help="go on where the same command was killed or interrupted; give it from the beginning",
+    )  # fmt: skip
+
+
+def add_range_arguments(group: "argparse._ArgumentGroup") -> None:
+    """Adds which frames are taken, and how they are segmented."""
     add = group.add_argument
     add("--start", metavar="SECONDS", type=float, help="moment to begin at")
     add("--end", metavar="SECONDS", type=float, help="moment to stop at")
@@ -50,15 +65,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--smoothing", choices=("off", "light", "strong"), default="off",
         help="calm the flicker of the labels over time",
-    )  # fmt: skip
-    add(
-        "--stats", metavar="FILE",
-        help="write the share of each class in each frame to a .csv or .jsonl file, too",
-    )  # fmt: skip
-    add("--no-sound", action="store_true", help="leave sound and subtitles out")
-    add(
-        "--resume", action="store_true",
-        help="go on where the same command was killed or interrupted; give it from the beginning",
     )  # fmt: skip
 
 
@@ -116,14 +122,18 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
             if options.debug:
                 traceback.print_exc()
             failed += 1
-            text = " ".join(str(error).split())
-            said = text if source in text else f"{source}: {text}"
-            print(f"easyseg: error: {said}", file=sys.stderr)
+            print(f"easyseg: error: {worded(source, error)}", file=sys.stderr)
         else:
             _report(options, source, target, summary)
     if failed:
         return 1 if failed < len(videos) else 2
     return 0
+
+
+def worded(source: str, error: Exception) -> str:
+    """The error in one line that names the file."""
+    text = " ".join(str(error).split()) or type(error).__name__
+    return text if source in text else f"{source}: {text}"
 
 
 def plan(videos: list[str], options: argparse.Namespace) -> list[str]:

@@ -11,6 +11,7 @@ from fractions import Fraction
 from easyseg._types import Image, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError
+from easyseg.export.tables import check_table
 from easyseg.media.frame_sinks import is_folder_of_frames, open_sink
 from easyseg.media.resumable_sink import ResumableSink
 from easyseg.media.sinks import FrameSink, finish_after
@@ -19,7 +20,7 @@ from easyseg.pipeline.ahead import ahead
 from easyseg.pipeline.job import Job, VideoSummary
 from easyseg.pipeline.resume import Checkpoints, Progress, folder_of, identify
 from easyseg.pipeline.segmenting import AHEAD, segment_frames
-from easyseg.pipeline.statistics import Note, check_statistics, settle, statistics
+from easyseg.pipeline.statistics import Note, settle, statistics
 from easyseg.result import Segmentation
 
 SAME_RATE = 0.01
@@ -225,7 +226,7 @@ def _bar(video: VideoSource, wanted: bool | None, done: int) -> Iterator[Note]:
 def _check(source: PathLike, target: PathLike | None, job: Job) -> None:
     """Tells early what cannot work."""
     if job.statistics is not None:
-        check_statistics(job.statistics)
+        check_table(job.statistics)
     if target is None or is_folder_of_frames(target):
         return
     if os.path.realpath(target) == os.path.realpath(source):

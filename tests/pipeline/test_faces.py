@@ -178,6 +178,19 @@ class TestCommandLine:
         assert len((tmp_path / "s.csv").read_text().splitlines()) == 6
         assert "5 frames" in capsys.readouterr().out
 
+    def test_stats(self, clip, segmenter, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        assert main(["stats", str(clip), "-o", "t.csv", "--wide", "--max-frames", "3"]) == 0
+        head, *frames = (tmp_path / "t.csv").read_text().splitlines()
+        assert head.startswith("source,frame,time,wall,building,")
+        assert len(frames) == 3
+        assert frames[1].startswith(f"{clip},1,0.041667,0.000000,1.000000,")
+        assert list(tmp_path.iterdir()) == [tmp_path / "t.csv"]
+        assert main(["stats", str(clip), "no.mp4", "--max-frames", "1"]) == 1
+        out, err = capsys.readouterr()
+        assert out.splitlines()[0] == "source,frame,time,class,ratio"
+        assert "no.mp4" in err
+
     def test_without_an_output(self, clip, segmenter, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
         assert main([str(clip), "--json", "--stride", "8", "--no-sound"]) == 0
