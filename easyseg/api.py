@@ -35,6 +35,8 @@ def segment(
     backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
+    tta: bool = False,
+    tile: int | None = None,
 ) -> list[Segmentation]: ...
 
 
@@ -52,6 +54,8 @@ def segment(
     backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
+    tta: bool = False,
+    tile: int | None = None,
 ) -> Segmentation: ...
 
 
@@ -68,6 +72,8 @@ def segment(
     backend: str = "auto",
     size: int | None = None,
     output_stride: int | None = None,
+    tta: bool = False,
+    tile: int | None = None,
 ) -> Segmentation | list[Segmentation]:
     """Finds the class of every pixel of a picture.
 
@@ -92,6 +98,9 @@ def segment(
             and finer.
         output_stride: Coarseness of the encoder, such as 8, 16 or 32; None is the model's own.
             Smaller is slower and finer.
+        tta: Whether to average six views of the picture: slower, and a little better.
+        tile: Side, in pixels, of the tiles that larger pictures are cut into, such as 1024, so that
+            small things are found in them; None takes every picture whole.
 
     Returns:
         A Segmentation at the picture's own size; a list of them for a list or tuple.
@@ -114,9 +123,15 @@ def segment(
     # A wrong name is said before the work is done.
     kept = None if classes is None else segmenter.label_set.select(classes)
     if isinstance(source, (list, tuple)):
-        results = segmenter(source, color=color, confidence=confidence)
+        results = segmenter(source, color=color, confidence=confidence, tta=tta, tile=tile)
         return results if kept is None else [result.only(kept) for result in results]
-    result = segmenter(source, color=color, confidence=confidence)  # type: ignore[arg-type]
+    result = segmenter(
+        source,  # type: ignore[arg-type]
+        color=color,
+        confidence=confidence,
+        tta=tta,
+        tile=tile,
+    )
     return result if kept is None else result.only(kept)
 
 

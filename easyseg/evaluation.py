@@ -1,6 +1,5 @@
 """Measures a model on labelled photographs, by the data sets' official rules."""
 
-import itertools
 import math
 import time
 from collections.abc import Callable, Sequence
@@ -14,6 +13,7 @@ from easyseg._types import Image, LabelMap, PathLike
 from easyseg.datasets import Dataset
 from easyseg.datasets.prefetch import Prefetch
 from easyseg.engine import Segmenter
+from easyseg.engine.views import look
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
 from easyseg.metrics import Accumulator, Scores
@@ -233,14 +233,13 @@ def averaged_labels(
     """
     preprocess = segmenter.weights.preprocess
     preprocess = preprocess if size is None else preprocess.with_size(size)
-    resized = preprocess(image)[1].resized
-    views = []
-    for scale, mirrored in itertools.product(scales, (False, True) if flip else (False,)):
-        height, width = (max(1, round(side * scale)) for side in resized)
-        scaled = replace(preprocess, resize="fixed", size=(height, width), max_size=None)
-        x, geometry = scaled(np.ascontiguousarray(image[:, ::-1]) if mirrored else image)
-        logits = segmenter.logits(x)[0, segmenter.weights.first_class :].cpu()
-        views.append(_View(logits, geometry, mirrored))
+    views = [
+        _View(view.logits[0], view.geometry, view.mirrored)
+        for view in look(
+            lambda x: segmenter.logits(x)[:, segmenter.weights.first_class :].cpu(),
+            preprocess, image, scales=scales, flip=flip,
+        )
+    ]  # fmt: skip
     label_map = np.empty(image.shape[:2], np.uint8)
     classes = views[0].logits.shape[0]
     rows = max(1, BLOCK_BYTES // (4 * classes * image.shape[1]))

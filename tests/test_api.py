@@ -57,6 +57,8 @@ def test_signature():
         ("backend", "auto"),
         ("size", None),
         ("output_stride", None),
+        ("tta", False),
+        ("tile", None),
     ]
     kinds = {p.kind for p in list(inspect.signature(easyseg.segment).parameters.values())[1:]}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
@@ -67,9 +69,10 @@ def test_every_option_reaches_the_segmenter(fake: FakeSegmenter):
         "dataset": "voc", "device": "cpu", "precision": "fp32", "backend": "torch", "size": 256,
         "output_stride": 8,
     }  # fmt: skip
-    easyseg.segment("a.jpg", model="best", color="bgr", confidence=True, **options)
+    how = {"color": "bgr", "confidence": True, "tta": True, "tile": 512}
+    easyseg.segment("a.jpg", model="best", **how, **options)
     assert fake.asked == [(("best",), options)]
-    assert fake.calls == [{"source": "a.jpg", "color": "bgr", "confidence": True}]
+    assert fake.calls == [{"source": "a.jpg", **how}]
 
 
 def test_classes_keep_only_these(fake: FakeSegmenter):

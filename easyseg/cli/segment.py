@@ -82,6 +82,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
+    add("--tta", action="store_true", help="average six views of each photograph: slower, better")
+    add(
+        "--tile", metavar="PIXELS", type=int,
+        help="cut larger photographs into tiles of this side, such as 1024, to find small things",
+    )  # fmt: skip
     add_engine_arguments(parser)
 
 
@@ -142,7 +147,9 @@ def _results(
     for index, picture in enumerate(_progress(options, pictures)):
         try:
             result = segmenter(
-                sys.stdin.buffer.read() if picture.source == STDIN else picture.source
+                sys.stdin.buffer.read() if picture.source == STDIN else picture.source,
+                tta=options.tta,
+                tile=options.tile,
             )
             result = result if kept is None else result.only(kept)
             files = save(index, picture, result)

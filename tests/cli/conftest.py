@@ -19,8 +19,9 @@ class FakeSegmenter:
         self.label_set = label_set
         self.seen: list[object] = []
 
-    def __call__(self, source):
+    def __call__(self, source, *, tta=False, tile=None):
         self.seen.append(source)
+        self.quality = (tta, tile)
         picture = media.read(source)
         labels = np.uint8(picture[..., 0] > 127)
         name = None if isinstance(source, bytes) else str(source)

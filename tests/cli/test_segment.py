@@ -403,3 +403,9 @@ class TestErrors:
         monkeypatch.setattr(media, "write", full)
         assert main(["a.png"]) == 2
         assert "a.png: [Errno 28] No space left on device" in capsys.readouterr().err
+
+
+def test_quality_for_stills(fake, photographs, tmp_path):
+    picture = str(photographs / "chelsea.jpg")
+    assert main([picture, "-o", str(tmp_path / "o.png"), "--tta", "--tile", "512"]) == 0
+    assert fake["segmenter"].quality == (True, 512)

@@ -1,6 +1,7 @@
 """The three faces of videos: the one-line functions, PixelLib's methods, the command line."""
 
 import inspect
+import itertools
 import json
 from pathlib import Path
 
@@ -11,10 +12,12 @@ import pytest
 import easyseg
 from easyseg import api, engine
 from easyseg.cli import main
+from easyseg.cli.segment import draw
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import PASCAL_VOC
 from easyseg.media import image as media
 from easyseg.media.video import VideoSource
+from easyseg.pipeline import resume
 
 
 def count(path: Path) -> int:
@@ -207,6 +210,28 @@ class TestCommandLine:
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.mp4", "clip.mp4"]
         assert "broken.mp4" in capsys.readouterr().err
 
+    def test_resume(self, clip, segmenter, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        monkeypatch.setattr(resume, "SECTION", 4)
+        calls = itertools.count()
+
+        def interrupted(result, options):
+            if next(calls) == 15:
+                raise KeyboardInterrupt
+            return draw(result, options)
+
+        monkeypatch.setattr("easyseg.cli.segment.draw", interrupted)
+        command = [str(clip), "-o", "o.mp4", "--resume", "--json"]
+        assert main(command) == 130
+        assert main([*command, "--alpha", "0.1"]) == 2
+        assert "alpha was 0.6 and is 0.1" in capsys.readouterr().err
+        assert main(command) == 0
+        facts = json.loads(capsys.readouterr().out)
+        assert facts["frames"] == 24
+        assert facts["resumed"] in (8, 12)
+        assert [path.name for path in tmp_path.iterdir()] == ["o.mp4"]
+        assert count(tmp_path / "o.mp4") == 24
+
     def test_labels_as_pictures(self, clip, segmenter, tmp_path, monkeypatch):
         monkeypatch.chdir(tmp_path)
         assert main([str(clip), "--kind", "labels", "-o", "ids/", "--start", "0.5"]) == 0
@@ -217,6 +242,7 @@ class TestCommandLine:
         ("arguments", "message"),
         [
             (["CLIP", "photo.jpg"], "cannot be mixed"),
+            (["CLIP", "--tile", "512"], "for photographs only"),
             (["photo.jpg", "--stride", "2"], "--stride: for videos only"),
             (["CLIP", "-o", "-"], "standard output"),
             (["CLIP", "--kind", "labels", "-o", "a.mp4"], "class ids need pictures"),
