@@ -21,6 +21,9 @@ logger = logging.getLogger(__name__)
 
 CARRIED = {"audio", "subtitle"}
 
+OF_THE_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encoder", "duration"}
+"""Tags that tell of the file itself; the others, such as title and date, are carried over."""
+
 SOUND_ENCODERS = {
     "webm": ("libopus", "opus", "libvorbis", "vorbis"),
     "avi": ("libmp3lame", "mp2"),
@@ -57,6 +60,8 @@ class TrackCopier:
     ) -> None:
         self._input: InputContainer = open_container(path)
         self._output, self._start, self._end = output, start, end
+        tags = {k: v for k, v in self._input.metadata.items() if k.lower() not in OF_THE_CONTAINER}
+        output.metadata.update(tags)
         self._targets: dict[int, Stream] = {}
         self._recoders: dict[int, _Recoder] = {}
         # Times in the copy count from the beginning of the picture, as VideoSource's do.

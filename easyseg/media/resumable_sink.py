@@ -1,11 +1,11 @@
 """A sink that can be gone on with after its process was killed, and loses no quality by it."""
 
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from fractions import Fraction
 from pathlib import Path
 
 from easyseg._types import Image, PathLike
-from easyseg.errors import MediaError
+from easyseg.errors import InputError, MediaError
 from easyseg.media._journal import PacketJournal
 from easyseg.media.sinks import as_media_errors, check_size
 from easyseg.media.video import VideoInfo
@@ -64,7 +64,8 @@ class ResumableSink:
         frames: How many frames were written so far, those of earlier processes included.
 
     Raises:
-        InputError: If the extension is not known or the encoder does not exist.
+        InputError: If the extension is not known, the encoder does not exist, or the video would
+            be transparent.
         MediaError: If the target cannot be created, or what was finished is damaged.
     """
 
@@ -80,8 +81,11 @@ class ResumableSink:
         after: Section | None = None,
     ) -> None:
         encoding = encoding or Encoding()
+        if encoding.alpha:
+            # Some containers keep transparency beside the packets.
+            raise InputError("a transparent video cannot be resumed; a folder of pictures can")
         if after is not None:
-            encoding = Encoding(after.encoder, encoding.crf, encoding.preset)
+            encoding = replace(encoding, encoder=after.encoder)
         part = folder / f"{JOINED}{Path(path).suffix}"
         self._target = VideoSink(
             path, info, copy_from=copy_from, end=end, encoding=encoding, part=part

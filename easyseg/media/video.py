@@ -43,6 +43,7 @@ class VideoInfo:
         audio: Names of the codecs of the audio streams.
         subtitles: Names of the codecs of the subtitle streams.
         rotation: Quarter turns, counterclockwise, that bring a stored frame upright.
+        pixel_aspect: Width of a pixel relative to its height, as it is shown.
     """
 
     width: int
@@ -55,6 +56,7 @@ class VideoInfo:
     audio: tuple[str, ...]
     subtitles: tuple[str, ...]
     rotation: int
+    pixel_aspect: Fraction = Fraction(1)
 
 
 @dataclass(frozen=True, eq=False)
@@ -330,6 +332,7 @@ def _info(container: InputContainer, stream: VideoStream, first: VideoFrame | No
     frames = stream.frames or None
     if frames is None and duration is not None and rate:
         frames = round(duration * rate)
+    aspect = Fraction(stream.sample_aspect_ratio or 1)
     return VideoInfo(
         width=width,
         height=height,
@@ -341,6 +344,7 @@ def _info(container: InputContainer, stream: VideoStream, first: VideoFrame | No
         audio=tuple(s.codec_context.name for s in container.streams.audio),
         subtitles=tuple(s.codec_context.name for s in container.streams.subtitles),
         rotation=rotation,
+        pixel_aspect=1 / aspect if rotation % 2 else aspect,
     )
 
 

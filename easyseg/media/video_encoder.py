@@ -170,6 +170,8 @@ class VideoEncoder:
         stream.pix_fmt = self._pixels
         context = stream.codec_context
         context.time_base = self.clock.time_base
+        if self._info.pixel_aspect != 1:
+            context.sample_aspect_ratio = self._info.pixel_aspect
         context.colorspace = default_colorspace(height)
         context.color_range = 1
         context.options = self._options(encoder)

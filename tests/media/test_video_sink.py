@@ -267,6 +267,27 @@ def test_times_that_do_not_grow_are_set_one_tick_apart(clips, tmp_path):
     assert times(tmp_path / "o.mp4") == [0, Fraction(1, 25), Fraction(2, 25)]
 
 
+def test_pixels_keep_their_shape_and_files_their_tags(clips, tmp_path):
+    wide = tmp_path / "wide.mp4"
+    with av.open(str(clips("aac.mp4"))) as source, av.open(str(wide), "w") as output:
+        video = output.add_stream("libx264", rate=FILM)
+        video.width, video.height, video.pix_fmt = 160, 120, "yuv420p"
+        video.codec_context.sample_aspect_ratio = Fraction(3, 2)
+        output.metadata["title"] = "My film"
+        for frame in source.decode(video=0):
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+    with VideoSource(wide) as source:
+        assert source.info.pixel_aspect == Fraction(3, 2)
+        with VideoSink(tmp_path / "o.mp4", source.info, copy_from=wide) as sink:
+            for frame in source:
+                sink.write(frame.image, frame.time)
+    with av.open(str(tmp_path / "o.mp4")) as made:
+        assert made.streams.video[0].sample_aspect_ratio == Fraction(3, 2)
+        assert made.metadata["title"] == "My film"
+        assert made.metadata["encoder"].startswith("Lavf")
+
+
 @pytest.mark.skipif(not shutil.which("ffmpeg"), reason="needs ffmpeg to make subtitles")
 def test_subtitles_are_copied_or_left_out_with_a_warning(clips, streams, tmp_path, caplog):
     (tmp_path / "a.srt").write_text("1\n00:00:00,100 --> 00:00:00,900\nhello\n")

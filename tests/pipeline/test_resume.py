@@ -271,6 +271,7 @@ def test_two_processes_do_not_share_a_job(lively, tmp_path):
     ("target", "error", "message"),
     [
         ("o.gif", InputError, "cannot be resumed"),
+        ("o.mov", InputError, "transparent video cannot"),
         (None, InputError, "needs a target"),
         ("o.txt", InputError, "must end in"),
         ("no/o.mp4", MediaError, "no/"),
@@ -278,5 +279,8 @@ def test_two_processes_do_not_share_a_job(lively, tmp_path):
 )
 def test_what_cannot_be_resumed(lively, tmp_path, target, error, message):
     with pytest.raises(error, match=message):
-        resumable_job.run(str(lively), None if target is None else f"{tmp_path}/{target}")
+        resumable_job.run(
+            str(lively), None if target is None else f"{tmp_path}/{target}",
+            encoding={"alpha": target == "o.mov"},
+        )  # fmt: skip
     assert list(tmp_path.iterdir()) == []
