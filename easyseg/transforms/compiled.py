@@ -82,7 +82,7 @@ def _contenders(corner: _Floats, winner: _Ids, ids: _Ids, values: _Floats) -> in
 
 
 @numba.njit(
-    "void(f4[:,:,::1], u1[:,::1], i8[:,::1], f4[::1], i8[:,::1], f4[::1], u1[:,::1], i8, i8)",
+    "void(f4[:,:,:], u1[:,::1], i8[:,::1], f4[::1], i8[:,::1], f4[::1], u1[:,::1], i8, i8)",
     nogil=True,
     cache=True,
     fastmath={"contract"},
@@ -101,7 +101,7 @@ def label_rows(
     """Write the labels of some cells.
 
     Args:
-        pixels: Logits, shape (h, w, C).
+        pixels: Logits, shape (h, w, C), any strides.
         winners: As `winning_rows` gives them.
         rows: (low, high, start, stop) of every vertical run of pixels, shape (runs, 4).
         down: Weight of the lower logit in each row of the picture, shape (H,).

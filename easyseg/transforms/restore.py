@@ -8,7 +8,7 @@ import torch
 from easyseg._types import LabelMap
 from easyseg.errors import InputError
 from easyseg.transforms import accelerator
-from easyseg.transforms.cells import cut_into_runs, label_cells
+from easyseg.transforms.cells import cut_into_runs, label_cells, winning_classes
 from easyseg.transforms.geometry import Axis, Geometry
 from easyseg.transforms.grid import as_grid
 from easyseg.transforms.on_device import label_pixels
@@ -60,11 +60,14 @@ def restore(logits: torch.Tensor, geometry: Geometry) -> LabelMap:
 
 def _label_compiled(kernels: Any, grid: torch.Tensor, vertical: Axis, horizontal: Axis) -> LabelMap:
     """Do as `label_cells`, with numba."""
-    pixels = grid.permute(1, 2, 0).contiguous().numpy()
-    winners = np.empty(pixels.shape[:2], np.uint8)
-    accelerator.in_threads(
-        lambda first, last: kernels.winning_rows(pixels, winners, first, last), len(winners)
-    )
+    pixels = grid.permute(1, 2, 0).numpy()
+    if pixels.flags.c_contiguous:
+        winners = np.empty(pixels.shape[:2], np.uint8)
+        accelerator.in_threads(
+            lambda first, last: kernels.winning_rows(pixels, winners, first, last), len(winners)
+        )
+    else:  # laying whole planes out pixel by pixel would take longer than all the rest
+        winners = winning_classes(grid.numpy())
     labels = np.empty((len(vertical.low), len(horizontal.low)), np.uint8)
     rows, columns = cut_into_runs(vertical).table(), cut_into_runs(horizontal).table()
     down, across = vertical.weight, horizontal.weight
