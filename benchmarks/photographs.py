@@ -65,9 +65,8 @@ def _segformer(photo: Path, target: Path, settings: Settings) -> Results:
         work, network, version = peers.transformers_pipeline(photo, settings.folder / "peer.jpg")
     except PeerError as error:
         return [Skipped(PART, TRANSFORMERS, str(error))]
-    path = settings.folder / "transformers_segformer_b0.pt"
-    torch.save(network.state_dict(), path)
-    made, skipped = subjects.segmenters(PART, str(path))
+    network.save_pretrained(settings.folder)
+    made, skipped = subjects.segmenters(PART, str(settings.folder / "model.safetensors"))
     ways = {f"{TRANSFORMERS}": work}
     for way, segmenter in made.items():
         ways[way] = one_liner(segmenter, photo, target)

@@ -20,6 +20,8 @@ def table(results: Results, machine: Mapping[str, Any]) -> str:
         "",
     ]
     rows = [row for row in results if isinstance(row, Row)]
+    parts = list(dict.fromkeys(row.part for row in rows))
+    rows.sort(key=lambda row: parts.index(row.part))
     for part, group in groupby(rows, key=lambda row: row.part):
         lines += [f"### {part}", "", "| work | way | median | quartiles | against | ratio |"]
         lines += ["| --- | --- | --- | --- | --- | --- |", *map(_line, group), ""]
@@ -58,8 +60,10 @@ def plot(results: Results, path: Path) -> None:
     ]
     figure, axes = plt.subplots(figsize=(9, 1 + 0.28 * len(shown)), layout="constrained")
     names = [f"{row.work}: {row.way}\nagainst {row.against}" for row in shown]
-    bars = axes.barh(range(len(shown)), [row.ratio for row in shown], color="#2c7fb8")
-    axes.bar_label(bars, [f"{row.ratio:.2g}x" for row in shown], padding=3, fontsize=7)
+    # Bars go from 1, to the right for a gain and to the left for a loss.
+    gains = [row.ratio - 1 for row in shown]
+    bars = axes.barh(range(len(shown)), gains, left=1, color="#2c7fb8")
+    axes.bar_label(bars, [f"{_short(row.ratio)}x" for row in shown], padding=3, fontsize=7)
     axes.set_yticks(range(len(shown)), names, fontsize=6)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
