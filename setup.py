@@ -42,6 +42,7 @@ setup(
         "numba": ["numba>=0.60"],
         "openvino": ["openvino>=2024.4"],
         "plots": ["matplotlib>=3.8"],
+        "virtualcam": ["pyvirtualcam>=0.11"],
         "dev": [
             "build>=1.0",
             "h5py>=3.8",

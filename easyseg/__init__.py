@@ -18,7 +18,11 @@ from easyseg.errors import (
 if TYPE_CHECKING:
     from easyseg import labels, semantic
     from easyseg.api import segment, segment_video, stream
-    from easyseg.background import change_background, change_background_video
+    from easyseg.background import (
+        change_background,
+        change_background_camera,
+        change_background_video,
+    )
     from easyseg.engine import Segmenter
     from easyseg.evaluation import evaluate
     from easyseg.labels import LabelSet
@@ -42,6 +46,7 @@ __all__ = [
     "__version__",
     "alter_bg",
     "change_background",
+    "change_background_camera",
     "change_background_video",
     "evaluate",
     "labels",
@@ -59,6 +64,7 @@ _HOMES = {
     "Segmenter": "easyseg.engine",
     "alter_bg": "easyseg.tune_bg",
     "change_background": "easyseg.background",
+    "change_background_camera": "easyseg.background",
     "change_background_video": "easyseg.background",
     "evaluate": "easyseg.evaluation",
     "labels": "easyseg",

@@ -6,6 +6,7 @@ import numpy as np
 
 import easyseg
 from easyseg.media import image as media
+from easyseg.render.effects import Backdrop, Blur
 
 HERE = Path(__file__).parent
 
@@ -17,6 +18,15 @@ def side_by_side(name: str, dataset: str) -> np.ndarray:
     return np.hstack([result.image, gap, result.overlay()])
 
 
+def backgrounds(name: str, other: str) -> np.ndarray:
+    """A photograph, with its background blurred, and before another one, RGB, side by side."""
+    result = easyseg.segment(HERE / "images" / name, dataset="voc", model="builtin")
+    gap = np.full((result.image.shape[0], 8, 3), 255, np.uint8)
+    blurred = result.change_background(Blur("extreme"))
+    before = result.change_background(Backdrop(media.read(HERE / "images" / other)))
+    return np.hstack([result.image, gap, blurred, gap, before])
+
+
 def main() -> None:
     folder = HERE / "pictures"
     folder.mkdir(exist_ok=True)
@@ -25,6 +35,8 @@ def main() -> None:
         ("cat", "chelsea.jpg", "voc"),
     ):
         print(media.write(folder / f"{name}.jpg", side_by_side(photograph, dataset), quality=92))
+    path = folder / "cat_background.jpg"
+    print(media.write(path, backgrounds("chelsea.jpg", "china.jpg"), quality=92))
 
 
 if __name__ == "__main__":

@@ -99,7 +99,9 @@ def test_command_line(number: int, folder: Path):
     assert done.stdout or set(folder.rglob("*")) > before
 
 
-@pytest.mark.parametrize("name", ["image.py", "export.py", "pixellib_style.py", "video.py"])
+@pytest.mark.parametrize(
+    "name", ["background.py", "image.py", "export.py", "pixellib_style.py", "video.py"]
+)
 def test_examples(name: str, folder: Path):
     done = run([sys.executable, *STRICT, str(ROOT / "examples" / name)], folder)
     assert done.stdout

@@ -27,6 +27,7 @@ PUBLIC = {
     "__version__",
     "alter_bg",
     "change_background",
+    "change_background_camera",
     "change_background_video",
     "evaluate",
     "labels",

@@ -6,21 +6,21 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from reds import RedIsAPerson, scene, write_clip, write_waves
 
 import easyseg
 from easyseg.errors import InputError, MediaError, ModelError
 from easyseg.media import image as media
 from easyseg.media.video import VideoSource
 from easyseg.tune_bg import alter_bg
-from tests.background.conftest import RedIsAPerson, clip, scene, waves
-
-__all__ = ["clip", "waves"]  # fixtures
 
 CORNER, CENTER = (2, 2), (24, 30)
 GREEN = (0, 255, 0)
 
 PICTURE, FRAME = ["output_image_name", "verbose", "detect"], ["verbose", "detect"]
 VIDEO = ["frames_per_second", "output_video_name", "detect"]
+CAMERA = ["frames_per_second", "check_fps", "show_frames", "frame_name", "verbose",
+          "output_video_name", "detect"]  # fmt: skip
 BLUR = ["low", "moderate", "extreme"]
 SIGNATURES = {
     "segmentAsPascalvoc": ["image_path", "process_frame"],
@@ -38,6 +38,10 @@ SIGNATURES = {
     "gray_bg": ["image_path", *PICTURE],
     "gray_frame": ["frame", *FRAME],
     "gray_video": ["video_path", *VIDEO],
+    "change_camera_bg": ["cam", "b_image_path", *CAMERA],
+    "color_camera": ["cam", "colors", *CAMERA],
+    "blur_camera": ["cam", *BLUR, *CAMERA],
+    "gray_camera": ["cam", *CAMERA],
 }
 
 
@@ -115,7 +119,8 @@ def test_invert_and_hard(change: alter_bg, frame: np.ndarray):
     assert (changed == (frame[..., 2] > 128)).mean() > 0.99
 
 
-def test_videos(change: alter_bg, clip: Path, waves: Path, tmp_path: Path):
+def test_videos(change: alter_bg, tmp_path: Path):
+    clip, waves = write_clip(tmp_path / "clip.mp4"), write_waves(tmp_path / "waves.mp4")
     target = tmp_path / "out.mp4"
     picture = change.change_video_bg(str(clip), str(waves), output_video_name=str(target))
     with VideoSource(target) as video:
@@ -131,6 +136,35 @@ def test_videos(change: alter_bg, clip: Path, waves: Path, tmp_path: Path):
         change.gray_video(clip, frames_per_second=24, output_video_name=tmp_path / "gray.mp4"),
     ):
         np.testing.assert_allclose(last[CENTER], (30, 40, 210), atol=8)
+
+
+def test_cameras(change: alter_bg, frame: np.ndarray, tmp_path: Path, capsys):
+    class Capture:
+        released = False
+
+        def read(self):
+            return True, frame.copy()
+
+        def release(self):
+            self.released = True
+
+    waves = write_waves(tmp_path / "waves.mp4")
+    for way, arguments in (
+        (change.change_camera_bg, (waves,)),
+        (change.color_camera, (GREEN,)),
+        (change.blur_camera, (True,)),
+        (change.gray_camera, ()),
+    ):
+        cam = Capture()
+        target = tmp_path / f"{way.__name__}.mp4"
+        picture = way(cam, *arguments, check_fps=True, output_video_name=target, max_frames=2)
+        assert cam.released
+        assert target.exists()
+        np.testing.assert_array_equal(picture[CENTER], frame[CENTER])
+    assert capsys.readouterr().out.count("frames per seconds") == 4
+    np.testing.assert_array_equal(
+        change.color_camera(Capture(), GREEN, max_frames=1)[CORNER], GREEN
+    )
 
 
 def test_labels_and_colours(change: alter_bg, frame: np.ndarray):

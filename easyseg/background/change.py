@@ -154,14 +154,22 @@ def find_segmenter(
         ModelError: If it cannot be loaded.
         DownloadError: If it cannot be fetched.
     """
-    if dataset is None and str(model) in TIERS:
-        dataset = _dataset_of(classes)
     return cached_segmenter(
-        model, dataset=dataset, device=device, precision=precision, backend=backend, size=size
+        model,
+        dataset=choose_dataset(model, dataset, classes),
+        device=device,
+        precision=precision,
+        backend=backend,
+        size=size,
     )
 
 
-def _dataset_of(classes: ClassSelection | None) -> str:
+def choose_dataset(
+    model: PathLike, dataset: str | None, classes: ClassSelection | None
+) -> str | None:
+    """Chooses the data set where the user leaves it open; see `find_segmenter`."""
+    if dataset is not None or str(model) not in TIERS:
+        return dataset
     wanted = [classes] if isinstance(classes, (str, int)) else list(classes or ())
     known = [all(one in label_set for one in wanted) for label_set in (PASCAL_VOC, ADE20K)]
     return ADE20K.name if known == [False, True] else PASCAL_VOC.name

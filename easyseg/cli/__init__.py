@@ -18,6 +18,7 @@ __all__ = ["COMMANDS", "main"]
 
 COMMANDS = {
     "stats": "measure how much of pictures and videos each class covers: tables, charts, reports",
+    "background": "change the background of photographs, a video or a camera; cut out",
     "models": "list the models: classes, quality, size, licence",
     "download": "fetch models before they are needed; check and remove the fetched ones",
     "cache": "show what was downloaded: the folder, the files, their sizes",

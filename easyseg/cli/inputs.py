@@ -11,7 +11,7 @@ from urllib.parse import unquote, urlsplit
 
 STDIN = "-"
 
-_LEFT_OUT = re.compile(r"^\.|_segmented(-\d+)?$")
+_LEFT_OUT = re.compile(r"^\.|_(segmented|background)(-\d+)?$")
 """Hidden ones, and what an earlier run has written."""
 
 _UNSAFE = re.compile(r'[\x00-\x1f\x7f/\\:*?"<>|]')

@@ -47,7 +47,9 @@ def folder_of(output: str | None, *, several: bool) -> Path | None:
     return path
 
 
-def plan(pictures: Sequence[Picture], output: str | None, kind: str) -> list[Path | None]:
+def plan(
+    pictures: Sequence[Picture], output: str | None, kind: str, *, ending: str = "_segmented"
+) -> list[Path | None]:
     """Chooses a file for each result.
 
     Without a folder, results go to the current one as `NAME_segmented`, and those of a searched
@@ -58,6 +60,7 @@ def plan(pictures: Sequence[Picture], output: str | None, kind: str) -> list[Pat
         pictures: What is segmented, at least one.
         output: What the user wrote for the output, or None.
         kind: One of `KINDS`.
+        ending: What is added to names where there is no folder for the results.
 
     Returns:
         The file for each picture; None is the standard output.
@@ -81,10 +84,10 @@ def plan(pictures: Sequence[Picture], output: str | None, kind: str) -> list[Pat
             parent = folder / (picture.root if several_roots else "") / picture.folder
             chosen.append(names.free(parent, picture.stem, extension))
         elif picture.root:
-            parent = Path(f"{picture.root}_segmented") / picture.folder
+            parent = Path(f"{picture.root}{ending}") / picture.folder
             chosen.append(names.free(parent, picture.stem, extension))
         else:
-            chosen.append(names.free(Path(), f"{picture.stem}_segmented", extension))
+            chosen.append(names.free(Path(), f"{picture.stem}{ending}", extension))
     return chosen
 
 

@@ -176,7 +176,7 @@ def _saving(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Sa
 
     def save_picture(index: int, _picture: Picture, result: "Segmentation") -> list[Path]:
         target = targets[index]
-        _write(target, draw(result, options))
+        write_picture(target, draw(result, options))
         return [] if target is None else [target]
 
     yield save_picture
@@ -185,7 +185,7 @@ def _saving(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Sa
 def _save_drawn(
     options: argparse.Namespace, result: "Segmentation", kind: str, target: Path
 ) -> None:
-    _write(target, draw(result, argparse.Namespace(**{**vars(options), "kind": kind})))
+    write_picture(target, draw(result, argparse.Namespace(**{**vars(options), "kind": kind})))
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -258,7 +258,8 @@ def draw(result: "Segmentation", options: argparse.Namespace) -> "AnyArray":
     )
 
 
-def _write(target: Path | None, picture: "AnyArray") -> None:
+def write_picture(target: Path | None, picture: "AnyArray") -> None:
+    """Writes a picture to its file, whose folder is made, or to the standard output for None."""
     from easyseg.media.files import make_folder
     from easyseg.media.image import encode, write
 

@@ -126,7 +126,7 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
             failed += 1
             print(f"easyseg: error: {worded(source, error)}", file=sys.stderr)
         else:
-            _report(options, source, target, summary)
+            report(options, source, target, summary)
     if failed:
         return 1 if failed < len(videos) else 2
     return 0
@@ -190,7 +190,8 @@ def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
     )
 
 
-def _report(options: argparse.Namespace, source: str, target: str, summary: "VideoSummary") -> None:
+def report(options: argparse.Namespace, source: str, target: str, summary: "VideoSummary") -> None:
+    """Says what became of a video."""
     if options.json:
         facts = {
             "source": source, "output": target, "model": summary.last.model,

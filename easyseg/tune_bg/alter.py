@@ -10,12 +10,13 @@ from easyseg.errors import InputError
 from easyseg.labels import PASCAL_VOC
 from easyseg.media.image import ImageSource, read
 from easyseg.render.effects import Fit
+from easyseg.tune_bg.camera import CameraMethods
 from easyseg.tune_bg.making import as_bgr, strength
 from easyseg.tune_bg.video import VideoMethods
 
 
-class alter_bg(VideoMethods):
-    """Changes the backgrounds of pictures and videos, as PixelLib 0.7.1 does.
+class alter_bg(VideoMethods, CameraMethods):
+    """Changes the backgrounds of pictures, videos and cameras, as PixelLib 0.7.1 does.
 
     Names, positional orders and returns are PixelLib's. What is different:
 

@@ -8,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from reds import scene
 
 import easyseg
 from easyseg.background import Change, LoopedVideo, change, change_file, frame_clock
@@ -76,8 +77,6 @@ def test_a_transparent_video(segmenter, clip: Path, tmp_path: Path):
 
 
 def test_every_effect_and_its_inverse(segmenter):
-    from tests.background.conftest import scene
-
     beach = np.full((9, 9, 3), 123, np.uint8)
     for one in ({"blur": 0.5}, {"color": (0, 255, 0)}, {"gray": True}, {"pixelate": "low"},
                 {"image": beach}):  # fmt: skip
