@@ -85,10 +85,13 @@ class Job:
     @property
     def identity(self) -> dict[str, object]:
         """All that the result depends on but the source, in JSON's types, by its name."""
+        coding = dict(vars(self.encoding or Encoding()))
+        transparent = coding.pop("alpha")  # the drawing has an alpha of its own
         return {
             **vars(self.segmenting),
             **vars(self.range),
-            **vars(self.encoding or Encoding()),
+            **coding,
+            "transparent": transparent,
             "sound": self.sound,
             "frames_per_second": None
             if self.frames_per_second is None
