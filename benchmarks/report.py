@@ -67,6 +67,7 @@ def plot(results: Results, path: Path) -> None:
     axes.set_yticks(range(len(shown)), names, fontsize=6)
     axes.axvline(1, color="black", linewidth=0.8)
     axes.set_xscale("log")
+    axes.margins(x=0.12)
     axes.invert_yaxis()
     axes.set_xlabel("times as fast")
     axes.spines[["top", "right"]].set_visible(False)
