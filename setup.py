@@ -43,6 +43,7 @@ setup(
         "openvino": ["openvino>=2024.4"],
         "plots": ["matplotlib>=3.8"],
         "virtualcam": ["pyvirtualcam>=0.11"],
+        "int8": ["openvino>=2024.4", "nncf>=2.13"],
         "dev": [
             "build>=1.0",
             "h5py>=3.8",

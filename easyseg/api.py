@@ -91,9 +91,12 @@ def segment(
         color: Order of the channels of arrays and tensors: `"bgr"` for OpenCV's.
         confidence: Whether to compute the confidence of each pixel, too.
         device: A torch device; None takes CUDA, then MPS, then the CPU.
-        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only). `"auto"` is fp32, or bf16 where the
-            processor has instructions for it and it was measured not to cost the model accuracy.
-        backend: What computes the network's answer: `"torch"`. `"auto"` takes the best there is.
+        precision: `"fp32"`, `"bf16"`, `"fp16"` (GPUs only), or `"int8"` (OpenVINO only, after
+            `easyseg.quantize`). `"auto"` is fp32, or bf16 where the processor has instructions for
+            it and it was measured not to cost the model accuracy.
+        backend: What computes the network's answer: `"torch"`, or on a CPU `"openvino"` or
+            `"onnxruntime"`, which are extras. `"auto"` is OpenVINO on a CPU where it is installed,
+            else torch. Where another than torch fails, torch takes over with a warning.
         size: Side, in pixels, that the model works at; None is the model's own. Larger is slower
             and finer.
         output_stride: Coarseness of the encoder, such as 8, 16 or 32; None is the model's own.

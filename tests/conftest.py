@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import os
+from collections.abc import Iterator
 from pathlib import Path
 
 import numpy as np
@@ -13,6 +14,14 @@ SHARED = ROOT.parent / "shared"
 
 # Which way a test takes must not depend on how many pictures were segmented before it.
 os.environ.setdefault("EASYSEG_NUMBA", "0")
+
+
+@pytest.fixture(scope="session", autouse=True)
+def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """Keeps the user's cache folder out of it; processes that tests start inherit this one."""
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("EASYSEG_HOME", str(tmp_path_factory.mktemp("home")))
+        yield
 
 
 @pytest.fixture(scope="session")

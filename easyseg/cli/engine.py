@@ -9,7 +9,10 @@ def add_engine_arguments(parser: argparse.ArgumentParser) -> None:
     add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
     add(
         "--precision", metavar="NAME", default="auto",
-        help="fp32, bf16, or fp16 on GPUs; by default fp32, or bf16 where it is faster and was "
-        "measured not to cost accuracy",
+        help="fp32, bf16, fp16 on GPUs, or int8 after easyseg quantize; by default fp32, or bf16 "
+        "where it is faster and was measured not to cost accuracy",
     )  # fmt: skip
-    add("--backend", metavar="NAME", default="auto", help="torch; the best there is by default")
+    add(
+        "--backend", metavar="NAME", default="auto",
+        help="torch, openvino or onnxruntime; by default OpenVINO on a CPU where it is installed",
+    )  # fmt: skip

@@ -10,6 +10,7 @@ from easyseg.download.files import (
     path_of,
     problem,
     remove,
+    sha256_of,
     verified,
 )
 from easyseg.download.remote import RemoteFile
@@ -34,6 +35,7 @@ __all__ = [
     "problem",
     "read_url",
     "remove",
+    "sha256_of",
     "verified",
     "weights_folder",
 ]

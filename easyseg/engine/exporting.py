@@ -5,13 +5,9 @@ normalised, and the names of the classes, go into the file's metadata.
 """
 
 import importlib
-import importlib.util
 import json
 import secrets
 import shutil
-import warnings
-from collections.abc import Iterator
-from contextlib import contextmanager
 from dataclasses import asdict, dataclass
 from pathlib import Path
 from tempfile import TemporaryDirectory
@@ -23,7 +19,7 @@ from torch import nn
 
 from easyseg import labels
 from easyseg._types import AnyArray, PathLike
-from easyseg.engine import loader
+from easyseg.engine import conversion, loader
 from easyseg.engine.fuse import fold_batch_norm
 from easyseg.errors import InputError, ModelError
 from easyseg.registry import Weights
@@ -33,7 +29,6 @@ TOLERANCE = 1e-3
 """How far the written network's logits may be from torch's, as a share of the largest one."""
 
 SIDES = (32, 4096)
-INPUT, OUTPUT = "image", "logits"
 
 
 @dataclass(frozen=True)
@@ -88,7 +83,7 @@ def export(
         raise InputError(f"there is no folder {str(target.parent)!r}: make it first")
     if dynamic and kind == ".xml":
         raise InputError("OpenVINO files have a fixed size here: leave dynamic out")
-    _need("onnx" if kind == ".onnx" else "openvino")
+    conversion.need("onnx" if kind == ".onnx" else "openvino")
     weights, file = loader.find(model, dataset)
     height, width = _checked_size(size, weights.preprocess)
     network = fold_batch_norm(loader.load(weights, file, output_stride=output_stride))
@@ -96,7 +91,7 @@ def export(
     write = _write_onnx if kind == ".onnx" else _write_openvino
     with TemporaryDirectory(dir=target.parent, prefix=".easyseg-") as folder:
         part = Path(folder) / f"{secrets.token_hex(4)}{kind}"
-        with _quiet():
+        with conversion.quiet():
             write(module, part, (height, width), _metadata(weights), dynamic)
         sizes = [(1, height, width), *([(2, height - 1, width + 1)] if dynamic else [])]
         difference = max(_difference(module, part, shape) for shape in sizes)
@@ -122,17 +117,6 @@ class _Network(nn.Module):
     def forward(self, image: torch.Tensor) -> torch.Tensor:
         logits: torch.Tensor = self.network(image)
         return logits[:, self.first_class :] if self.first_class else logits
-
-
-def _need(kind: str) -> None:
-    """Raises ModelError when a package is missing that writes or checks this kind of file."""
-    packages = ("onnx", "onnxscript", "onnxruntime") if kind == "onnx" else ("openvino",)
-    missing = [name for name in packages if importlib.util.find_spec(name) is None]
-    if missing:
-        raise ModelError(
-            f"{', '.join(missing)} must be installed for this: pip install 'easyseg[{kind}]', or "
-            f"pip install {' '.join(missing)}"
-        )
 
 
 def _checked_size(size: tuple[int, int] | None, preprocess: Preprocess) -> tuple[int, int]:
@@ -164,14 +148,6 @@ def _metadata(weights: Weights) -> dict[str, str]:
     }
 
 
-@contextmanager
-def _quiet() -> Iterator[None]:
-    """Keeps back what the exporters warn of; whether they did right is measured afterwards."""
-    with warnings.catch_warnings():
-        warnings.simplefilter("ignore")
-        yield
-
-
 def _write_onnx(
     module: nn.Module, path: Path, size: tuple[int, int], metadata: dict[str, str], dynamic: bool
 ) -> None:
@@ -181,8 +157,8 @@ def _write_onnx(
         program: Any = torch.onnx.export(
             module,
             (torch.zeros(1, 3, *size),),
-            input_names=[INPUT],
-            output_names=[OUTPUT],
+            input_names=[conversion.INPUT],
+            output_names=[conversion.OUTPUT],
             dynamic_shapes=({0: free, 2: free, 3: free},) if dynamic else None,
             dynamo=True,
             verbose=False,
@@ -197,16 +173,11 @@ def _write_onnx(
 def _write_openvino(
     module: nn.Module, path: Path, size: tuple[int, int], metadata: dict[str, str], dynamic: bool
 ) -> None:
-    openvino: Any = importlib.import_module("openvino")
-    example = torch.zeros(1, 3, *size)
+    openvino = conversion.import_quietly("openvino")
     try:
-        model = openvino.convert_model(
-            module, example_input=example, input=[("image", list(example.shape))]
-        )
+        model = conversion.to_openvino(module, size)
     except RuntimeError as error:
         raise ModelError(f"OpenVINO cannot convert this network: {error}") from error
-    model.inputs[0].get_tensor().set_names({INPUT})
-    model.outputs[0].get_tensor().set_names({OUTPUT})
     for key, text in metadata.items():
         model.set_rt_info(text, ["easyseg", key])
     openvino.save_model(model, str(path), compress_to_fp16=False)
@@ -229,10 +200,10 @@ def _difference(module: nn.Module, path: Path, shape: tuple[int, ...]) -> float:
 
 def _answer(path: Path, x: AnyArray) -> AnyArray:
     if path.suffix == ".xml":
-        openvino: Any = importlib.import_module("openvino")
+        openvino = conversion.import_quietly("openvino")
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         compiled = openvino.Core().compile_model(str(path), "CPU", exact)
         return np.array(compiled(x)[0])
     onnxruntime: Any = importlib.import_module("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
-    return np.array(session.run(None, {INPUT: x})[0])
+    return np.array(session.run(None, {conversion.INPUT: x})[0])

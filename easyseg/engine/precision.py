@@ -1,42 +1,39 @@
 """Which type of number a network computes with."""
 
+from collections.abc import Sequence
+
 import torch
 
 from easyseg.errors import InputError
 from easyseg.registry import Weights
 
-PRECISIONS: dict[str, torch.dtype] = {
-    "fp32": torch.float32,
-    "bf16": torch.bfloat16,
-    "fp16": torch.float16,
-}
-
 SMALL_LOSS = 0.1
 """Points of mIoU that bfloat16 may cost where it is taken unasked."""
 
 
-def pick_precision(precision: str | None, device: torch.device, weights: Weights) -> str:
+def pick_precision(
+    precision: str, device: torch.device, weights: Weights, available: Sequence[str]
+) -> str:
     """Chooses the precision.
 
     Args:
-        precision: `"fp32"`, `"bf16"` or `"fp16"`; `"auto"` or None is fp32, which gives the
-            published answers, or bf16 where the processor has instructions for it and it was
-            measured to cost these weights less than `SMALL_LOSS`.
+        precision: One of those available. `"auto"` is fp32, which gives the published answers, or
+            bf16 where the processor has instructions for it and it was measured to cost these
+            weights less than `SMALL_LOSS`.
         device: Where the network runs.
         weights: Record of the network.
+        available: The precisions of the backend.
 
     Returns:
-        A key of `PRECISIONS`.
+        One of those available.
 
     Raises:
-        InputError: If there is no such precision, or not on this device.
+        InputError: If the device does not have the precision.
     """
-    if precision in (None, "auto"):
+    if precision == "auto":
         cheap = weights.bf16_loss is not None and weights.bf16_loss < SMALL_LOSS
-        return "bf16" if cheap and has_native_bf16(device) else "fp32"
-    if precision not in PRECISIONS:
-        known = ["auto", *PRECISIONS]
-        raise InputError(f"precision must be one of {known}, not {precision!r}")
+        is_faster = cheap and "bf16" in available and has_native_bf16(device)
+        return "bf16" if is_faster else "fp32"
     if precision == "fp16" and device.type == "cpu":
         raise InputError("precision 'fp16' needs a GPU: on a CPU use 'bf16' or 'fp32'")
     return precision

@@ -12,7 +12,14 @@ import torch
 from easyseg import labels
 from easyseg._types import FloatMap, Image, LabelMap, PathLike
 from easyseg.engine import loader
-from easyseg.engine.backends import Checkpoint, Network, open_network
+from easyseg.engine.backends import (
+    BACKENDS,
+    Checkpoint,
+    Network,
+    check_backend,
+    open_network,
+    pick_backend,
+)
 from easyseg.engine.device import pick_device
 from easyseg.engine.precision import pick_precision
 from easyseg.engine.tiles import check_tile, in_tiles_that_fit, segment_tiles
@@ -55,9 +62,12 @@ class Segmenter:
         dataset: `"ade20k"` (150 classes) or `"voc"` (21). None is ADE20K for a tier, and whatever
             the model was trained on for a name or a path.
         device: A torch device; None takes CUDA, then MPS, then the CPU.
-        precision: `"fp32"`, `"bf16"` or `"fp16"` (GPUs only). `"auto"` is fp32, or bf16 where the
-            processor has instructions for it and it was measured not to cost this model accuracy.
-        backend: What computes the network's answer: `"torch"`. `"auto"` takes the best there is.
+        precision: `"fp32"`, `"bf16"`, `"fp16"` (GPUs only), or `"int8"` (OpenVINO only, after
+            `easyseg.quantize`). `"auto"` is fp32, or bf16 where the processor has instructions for
+            it and it was measured not to cost this model accuracy.
+        backend: What computes the network's answer: `"torch"`, or on a CPU `"openvino"` or
+            `"onnxruntime"`, which are extras. `"auto"` is OpenVINO on a CPU where it is installed,
+            else torch. Where another than torch fails, torch takes over with a warning.
         size: Side, in pixels, that the model's resize rule brings a picture to; None is the
             model's own. Larger is slower and finer.
         output_stride: Ratio of the picture's resolution to that of the encoder's last features,
@@ -72,7 +82,8 @@ class Segmenter:
 
     Raises:
         InputError: If an argument is not one of these.
-        ModelError: If the model's file is missing, damaged or of no known architecture.
+        ModelError: If the model's file is missing, damaged or of no known architecture, a backend
+            is not installed, or the model is not calibrated for `"int8"`.
         DownloadError: If a model asked for by name is not here and cannot be fetched.
     """
 
@@ -87,7 +98,10 @@ class Segmenter:
         size: int | None = None,
         output_stride: int | None = None,
     ) -> None:
-        self.device = pick_device(device)
+        backend = check_backend(backend, precision)
+        on_cpu = device is None and backend not in ("auto", "torch")
+        self.device = pick_device("cpu" if on_cpu else device)
+        backend = pick_backend(backend, precision, self.device)
         self.weights, path = loader.find(model, dataset)
         self.name = self.weights.name
         self.label_set: LabelSet = labels.get(self.weights.label_set)
@@ -98,12 +112,12 @@ class Segmenter:
             Checkpoint(self.weights, path, output_stride),
             device=self.device,
             backend=backend,
-            precision=pick_precision(precision, self.device, self.weights),
+            precision=pick_precision(precision, self.device, self.weights, BACKENDS[backend]),
         )
 
     @property
     def precision(self) -> str:
-        """What the network computes with: `"fp32"`, `"bf16"` or `"fp16"`."""
+        """What the network computes with: `"fp32"`, `"bf16"`, `"fp16"` or `"int8"`."""
         return self._network.precision
 
     @property

@@ -27,10 +27,13 @@ def pad_same(x: torch.Tensor, kernel_size: int, stride: int, dilation: int = 1) 
         (N, C, h', w'), zeros around.
     """
     extent = dilation * (kernel_size - 1) + 1
+    if extent == 1:
+        return x
     padding: list[int] = []
     for side in (x.shape[-1], x.shape[-2]):
-        # Not -(-side // stride): ONNX rounds integer divisions towards zero.
-        total = max(((side + stride - 1) // stride - 1) * stride + extent - side, 0)
+        # Not -(-side // stride): ONNX rounds integer divisions towards zero. Never below 0 while
+        # the kernel is no smaller than the stride; a branch on it would not survive tracing.
+        total = ((side + stride - 1) // stride - 1) * stride + extent - side
         padding += [total // 2, total - total // 2]
     return F.pad(x, padding)
 

@@ -8,7 +8,7 @@ import pytest
 import torch
 
 from easyseg import registry
-from easyseg.engine import exporting
+from easyseg.engine import conversion, exporting
 from easyseg.engine.exporting import export
 from easyseg.errors import InputError, ModelError
 from easyseg.labels import PASCAL_VOC
@@ -19,7 +19,7 @@ VOC = "deeplabv3plus_efficientnet_lite0.voc"
 @pytest.fixture
 def complete(monkeypatch: pytest.MonkeyPatch) -> None:
     """Pretends that all packages are there."""
-    monkeypatch.setattr(exporting, "_need", lambda kind: None)
+    monkeypatch.setattr(conversion, "need", lambda kind: None)
 
 
 @pytest.fixture

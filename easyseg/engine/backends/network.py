@@ -13,15 +13,15 @@ from easyseg.registry import Weights
 
 
 class Network(Protocol):
-    """A network that is ready to run, from any number of threads.
+    """A network that is ready to run, from any number of threads."""
 
-    Attributes:
-        backend: Name of the backend.
-        precision: Name of the precision.
-    """
+    @property
+    def backend(self) -> str:
+        """Name of the backend."""
 
-    backend: str
-    precision: str
+    @property
+    def precision(self) -> str:
+        """Name of the precision."""
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Maps normalised pictures, float (N, 3, h, w), to its logits, float32 (N, C, h', w')."""

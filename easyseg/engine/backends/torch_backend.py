@@ -3,7 +3,9 @@
 import torch
 
 from easyseg.engine.backends.network import Checkpoint
-from easyseg.engine.precision import PRECISIONS
+
+DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
+"""The type of number of each precision."""
 
 
 class TorchNetwork:
@@ -12,7 +14,7 @@ class TorchNetwork:
     Args:
         checkpoint: The network.
         device: Where it runs.
-        precision: A key of `PRECISIONS`.
+        precision: A key of `DTYPES`.
 
     Attributes:
         backend: `"torch"`.
@@ -28,7 +30,7 @@ class TorchNetwork:
     def __init__(self, checkpoint: Checkpoint, device: torch.device, precision: str) -> None:
         self.precision = precision
         self._device = device
-        self._dtype = PRECISIONS[precision]
+        self._dtype = DTYPES[precision]
         module = checkpoint.load().to(device=device, dtype=self._dtype)
         # torch's stubs leave this keyword out.
         self._module: torch.nn.Module = module.to(memory_format=torch.channels_last)  # type: ignore[call-overload]
