@@ -11,6 +11,7 @@ from torch import nn
 
 from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
+from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm, SeparableConv
 from easyseg.models.openmmlab_family import record
 
@@ -44,10 +45,11 @@ class ASPP(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps (N, in_channels, h, w) to (N, CHANNELS, h, w)."""
+        # What was pooled is the same everywhere: it needs no feature map, and no fifth of the
+        # largest convolution.
         pooled = self.pool(x.mean((2, 3), keepdim=True))
-        parts = [pooled.expand(-1, -1, *x.shape[2:]), *(branch(x) for branch in self.branches)]
-        out: torch.Tensor = self.project(torch.cat(parts, 1))
-        return out
+        branches = torch.cat([branch(x) for branch in self.branches], 1)
+        return mix_levels(self.project, branches, [pooled], coarse_first=True)
 
 
 class DeepLabV3(nn.Module):

@@ -11,13 +11,13 @@ from collections.abc import Callable
 
 import torch
 from torch import nn
-from torch.nn import functional as F
 
 from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.errors import InputError
 from easyseg.models.backbones.mobilenet_v2_deeplab import MobileNetV2
 from easyseg.models.backbones.xception65 import Xception65
+from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm
 from easyseg.registry import Weights
 from easyseg.transforms import Preprocess
@@ -103,13 +103,16 @@ class DeepLabV3Plus(nn.Module):
         """
         low_level, features = self.encoder(x)
         low_level = self.low_level(low_level)
-        features = F.interpolate(
-            self.aspp(features), low_level.shape[2:], mode="bilinear", align_corners=True
+        first, second = self.decoder
+        dropout, last_dropout = self.dropouts
+        x = mix_levels(
+            first,  # type: ignore[arg-type] # a ModuleList does not tell what it holds
+            low_level,
+            [self.aspp(features)],
+            coarse_first=True,
+            align_corners=True,
         )
-        x = torch.cat([features, low_level], 1)
-        for block, dropout in zip(self.decoder, self.dropouts, strict=True):
-            x = dropout(block(x))
-        logits: torch.Tensor = self.classifier(x)
+        logits: torch.Tensor = self.classifier(last_dropout(second(dropout(x))))
         return logits
 
 

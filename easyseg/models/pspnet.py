@@ -11,6 +11,7 @@ from torch.nn import functional as F
 
 from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
+from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm
 from easyseg.models.openmmlab_family import record
 
@@ -23,10 +24,9 @@ CHANNELS = 512
 class PyramidPooling(nn.Module):
     """The features, and what they are on average in coarse grids, brought together.
 
-    The answer is that of enlarging each grid bilinearly and convolving all of it with the features.
-    Enlarging and convolving are both linear, though, so that each output is a weighted sum of the
-    grids' few cells, with weights that depend on the position alone. That replaces half of the
-    largest convolution, and saves a fifth of the time of the whole network.
+    The answer is that of enlarging each grid bilinearly and convolving all of it with the features,
+    but the grids are convolved as they are. That replaces half of the largest convolution, and
+    saves a fifth of the time of the whole network.
 
     Args:
         in_channels: Channels of the features.
@@ -43,40 +43,7 @@ class PyramidPooling(nn.Module):
             level(F.adaptive_avg_pool2d(x, scale))
             for scale, level in zip(SCALES, self.levels, strict=True)
         ]
-        conv = self.project.conv
-        weight, *grid_weights = torch.split(conv.weight, [x.shape[1], *[CHANNELS] * len(SCALES)], 1)
-        out = F.conv2d(x, weight, conv.bias, padding=1)
-        out = out + _convolve_enlarged(grids, grid_weights, x.shape[2:])
-        projected: torch.Tensor = self.project.activation(self.project.norm(out))
-        return projected
-
-
-def _convolve_enlarged(
-    grids: list[torch.Tensor], weights: list[torch.Tensor], size: torch.Size
-) -> torch.Tensor:
-    """Convolves grids as if they had been enlarged to `size`, and adds up.
-
-    Args:
-        grids: Each (N, channels, rows, columns).
-        weights: For each grid, (out_channels, channels, 3, 3).
-        size: (h, w).
-
-    Returns:
-        (N, out_channels, h, w); beyond the edges are zeros.
-    """
-    responses, positions = [], []
-    for grid, weight in zip(grids, weights, strict=True):
-        # What each cell adds to the output under each of the kernel's nine places, and how much of
-        # the cell lies there, for each position.
-        response = torch.einsum("ncp,ocq->npqo", grid.flatten(2), weight.flatten(2))
-        responses.append(response.flatten(1, 2))  # (N, cells * 9, out_channels)
-        rows, columns = grid.shape[2:]
-        cells = torch.eye(rows * columns, device=grid.device).view(1, -1, rows, columns)
-        cells = F.interpolate(cells, size, mode="bilinear", align_corners=False)
-        positions.append(F.unfold(cells, 3, padding=1)[0])  # (cells * 9, h * w)
-    position = torch.cat(positions).t().to(grids[0].dtype)
-    out = torch.matmul(position, torch.cat(responses, 1))  # (N, h * w, out_channels)
-    return out.view(len(out), *size, -1).permute(0, 3, 1, 2)
+        return mix_levels(self.project, x, grids)
 
 
 class PSPNet(nn.Module):

@@ -53,16 +53,25 @@ class Head(nn.Module):
 
     def forward(self, features: Sequence[torch.Tensor]) -> torch.Tensor:
         """Maps the encoder's features to (N, num_classes, h / 4, w / 4)."""
-        size = features[0].shape[2:]
         # The reference enlarges the levels, concatenates and mixes them. A 1x1 convolution and
         # bilinear interpolation commute, so each level is mixed at its own resolution and the
         # results are added: the same numbers at a third of the cost.
         weights = self.fuse.weight.chunk(LEVELS, 1)
-        mixed = F.conv2d(self.levels[0](features[0]), weights[0], self.fuse.bias)
-        for level, feature, weight in zip(self.levels, features, weights, strict=True):
-            if level is not self.levels[0]:
-                part = F.conv2d(level(feature), weight)
-                mixed = mixed + F.interpolate(part, size, mode="bilinear", align_corners=False)
+        biases = (self.fuse.bias, None, None, None)
+        parts = [
+            F.conv2d(level(feature), weight, bias)
+            for level, feature, weight, bias in zip(
+                self.levels, features, weights, biases, strict=True
+            )
+        ]
+        return self.classify(parts)
+
+    def classify(self, parts: Sequence[torch.Tensor]) -> torch.Tensor:
+        """Adds up the mixed levels, each at its own resolution, and classifies them."""
+        size = parts[0].shape[2:]
+        mixed = parts[0]
+        for part in parts[1:]:
+            mixed = mixed + F.interpolate(part, size, mode="bilinear", align_corners=False)
         logits: torch.Tensor = self.classifier(self.dropout(F.relu(self.norm(mixed))))
         return logits
 

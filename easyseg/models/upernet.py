@@ -12,6 +12,7 @@ from torch.nn import functional as F
 
 from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
+from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm
 from easyseg.models.openmmlab_family import record
 from easyseg.models.pspnet import CHANNELS, PyramidPooling
@@ -56,9 +57,9 @@ class UPerNet(nn.Module):
             lateral = self.laterals[level](finer[level])
             merged = lateral + _enlarge(merged, lateral)
             pyramid.insert(0, self.smooth[level](merged))
-        finest = pyramid[0]
-        parts = [finest, *(_enlarge(part, finest) for part in pyramid[1:])]
-        logits: torch.Tensor = self.classifier(self.dropout(self.fuse(torch.cat(parts, 1))))
+        finest, *coarser = pyramid
+        fused = mix_levels(self.fuse, finest, coarser)
+        logits: torch.Tensor = self.classifier(self.dropout(fused))
         return logits
 
 

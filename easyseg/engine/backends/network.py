@@ -9,6 +9,7 @@ from torch import nn
 
 from easyseg.engine import loader
 from easyseg.engine.fuse import fold_batch_norm
+from easyseg.engine.heads import merge_heads
 from easyseg.registry import Weights
 
 
@@ -49,4 +50,4 @@ class Checkpoint:
             ModelError: If the file does not fit the record.
         """
         module = loader.load(self.weights, self.path, output_stride=self.output_stride)
-        return fold_batch_norm(module)
+        return merge_heads(fold_batch_norm(module)).eval()
