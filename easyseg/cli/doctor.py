@@ -17,6 +17,7 @@ import easyseg
 from easyseg.errors import EasysegError
 
 _REINSTALL = "Install easyseg and what it needs again: pip install --force-reinstall easyseg"
+_WITHOUT = "PyTorch runs the networks instead. Installing that package again may help"
 _WIDTH = 100
 
 
@@ -118,6 +119,30 @@ def _device() -> Iterable[Finding]:
         yield Finding("ok", str(device))
 
 
+def _backends() -> Iterable[Finding]:
+    from importlib.metadata import version
+
+    from easyseg.engine import backends, conversion
+
+    for name in backends.BACKENDS:
+        if name == "torch":
+            continue
+        if not conversion.is_installed(name):
+            yield Finding(
+                "note", f"{name} is not installed",
+                "Networks run without it; with it they are faster on most CPUs: pip install "
+                f"'easyseg[{conversion.EXTRAS[name]}]'",
+            )  # fmt: skip
+            continue
+        try:
+            backends.try_out(name)
+        except Exception as error:  # noqa: BLE001 - the backends' errors have no other base
+            what = f"{type(error).__name__}: {' '.join(str(error).split())[:200]}"
+            yield Finding("note", f"{name} {version(name)} fails: {what}", _WITHOUT)
+        else:
+            yield Finding("ok", f"{name} {version(name)}")
+
+
 def _cache() -> Iterable[Finding]:
     from easyseg.download import cache_folder, is_offline
 
@@ -164,7 +189,8 @@ def _prediction() -> Iterable[Finding]:
 
     from easyseg.engine import Segmenter
 
-    result = Segmenter("builtin")(np.zeros((64, 96, 3), np.uint8))
+    # PyTorch: the others keep a file for the next time.
+    result = Segmenter("builtin", backend="torch")(np.zeros((64, 96, 3), np.uint8))
     milliseconds = 1000 * result.timing["total"]
     yield Finding("ok", f"segmented a small picture in {milliseconds:.0f} ms on the first run")
 
@@ -214,6 +240,7 @@ EXAMINATIONS: dict[str, Callable[[], Iterable[Finding]]] = {
     "requests": _module("requests"),
     "tqdm": _module("tqdm"),
     "device": _device,
+    "backends": _backends,
     "weights": _weights,
     "prediction": _prediction,
     "formats": _formats,

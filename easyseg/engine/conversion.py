@@ -25,7 +25,8 @@ _NEEDED = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "int8": ("openvino", "nncf"),
 }
-_EXTRA = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "int8": "int8"}
+EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "int8": "int8"}
+"""The extra of easyseg that brings the packages for each purpose."""
 
 
 def is_installed(kind: str) -> bool:
@@ -49,7 +50,7 @@ def need(kind: str) -> None:
     if missing:
         raise ModelError(
             f"{', '.join(missing)} must be installed for this: pip install "
-            f"'easyseg[{_EXTRA[kind]}]', or pip install {' '.join(missing)}"
+            f"'easyseg[{EXTRAS[kind]}]', or pip install {' '.join(missing)}"
         )
 
 

@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from easyseg.cli import doctor, main
+from easyseg.engine import backends, conversion
 from easyseg.media import probe
 
 
@@ -155,3 +156,19 @@ def test_without_torch_and_opencv_it_still_tells():
     assert "broken  torch" in done.stdout
     assert "broken  opencv" in done.stdout
     assert done.stderr == ""
+
+
+def test_a_backend_that_is_missing_or_fails(monkeypatch):
+    monkeypatch.setattr(conversion, "is_installed", lambda kind: kind == "openvino")
+    monkeypatch.setattr("importlib.metadata.version", lambda name: "1.2")
+
+    def fail(backend: str) -> None:
+        raise OSError("no libtbb.so")
+
+    monkeypatch.setattr(backends, "try_out", fail)
+    first, second = doctor._backends()
+    assert (first.status, first.text) == ("note", "openvino 1.2 fails: OSError: no libtbb.so")
+    assert (second.status, second.text) == ("note", "onnxruntime is not installed")
+    assert "easyseg[onnx]" in second.advice
+    monkeypatch.setattr(backends, "try_out", lambda backend: None)
+    assert next(iter(doctor._backends())).status == "ok"

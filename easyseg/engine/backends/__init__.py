@@ -1,5 +1,6 @@
 """What computes a network's answer: PyTorch, or a faster engine where one is installed."""
 
+import importlib
 import logging
 import threading
 import warnings
@@ -14,7 +15,15 @@ from easyseg.engine.backends.openvino_backend import OpenVINONetwork
 from easyseg.engine.backends.torch_backend import TorchNetwork
 from easyseg.errors import EasysegError, EasysegWarning, InputError
 
-__all__ = ["BACKENDS", "Checkpoint", "Network", "check_backend", "open_network", "pick_backend"]
+__all__ = [
+    "BACKENDS",
+    "Checkpoint",
+    "Network",
+    "check_backend",
+    "open_network",
+    "pick_backend",
+    "try_out",
+]
 
 BACKENDS: dict[str, tuple[str, ...]] = {
     "torch": ("fp32", "bf16", "fp16"),
@@ -108,6 +117,24 @@ def open_network(
     if backend == "openvino":
         return _WithFallback(lambda: OpenVINONetwork(checkpoint, precision), checkpoint)
     return _WithFallback(lambda: ONNXRuntimeNetwork(checkpoint), checkpoint)
+
+
+def try_out(backend: str) -> None:
+    """Runs a network of one layer on a backend other than torch; keeps no file.
+
+    Args:
+        backend: `"openvino"` or `"onnxruntime"`, installed.
+
+    Raises:
+        Exception: Whatever the backend raises; their errors have no base of their own.
+    """
+    layer = torch.nn.Conv2d(3, 4, 3).eval().requires_grad_(False)
+    if backend == "openvino":
+        core = conversion.import_quietly("openvino").Core()
+        core.compile_model(conversion.to_openvino(layer), "CPU")
+    else:
+        onnxruntime = importlib.import_module("onnxruntime")
+        onnxruntime.InferenceSession(conversion.to_onnx(layer), providers=["CPUExecutionProvider"])
 
 
 class _WithFallback:
