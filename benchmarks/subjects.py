@@ -48,12 +48,12 @@ def photograph(folder: Path) -> Path:
     return path
 
 
-def clip(folder: Path, frames: int) -> Path:
-    """A slow move over a photograph, 1280x720 at 25 frames a second, with the noise of a camera."""
-    path = folder / f"clip{frames}.mp4"
+def clip(folder: Path, frames: int, size: tuple[int, int] = FRAME) -> Path:
+    """A slow move over a photograph at 25 frames a second, with the noise of a camera."""
+    height, width = size
+    path = folder / f"clip{frames}_{width}x{height}.mp4"
     if path.exists():
         return path
-    height, width = FRAME
     large = media.resize(media.read(EXAMPLES / "chelsea.jpg"), (height + 40, width + frames))
     info = VideoInfo(width, height, Fraction(25), Fraction(1, 25), frames, None, "", (), (), 0)
     noise = np.random.default_rng(0)

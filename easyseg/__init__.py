@@ -24,6 +24,7 @@ if TYPE_CHECKING:
         change_background_video,
     )
     from easyseg.engine import Segmenter
+    from easyseg.engine.quantizing import quantize
     from easyseg.evaluation import evaluate
     from easyseg.labels import LabelSet
     from easyseg.result import Segmentation
@@ -50,6 +51,7 @@ __all__ = [
     "change_background_video",
     "evaluate",
     "labels",
+    "quantize",
     "segment",
     "segment_video",
     "semantic",
@@ -68,6 +70,7 @@ _HOMES = {
     "change_background_video": "easyseg.background",
     "evaluate": "easyseg.evaluation",
     "labels": "easyseg",
+    "quantize": "easyseg.engine.quantizing",
     "segment": "easyseg.api",
     "segment_video": "easyseg.api",
     "stream": "easyseg.api",

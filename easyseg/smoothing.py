@@ -63,7 +63,7 @@ class Smoother:
         """
         if not self._keep:
             return prediction
-        logits = prediction.logits
+        logits = prediction.logits.cpu()
         grid = (logits.shape[-2], logits.shape[-1])
         thumbnail = _thumbnail(prediction.image, prediction.geometry, grid)
         state = logits.softmax(dim=1)

@@ -31,6 +31,7 @@ PUBLIC = {
     "change_background_video",
     "evaluate",
     "labels",
+    "quantize",
     "segment",
     "segment_video",
     "semantic",

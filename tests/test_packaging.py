@@ -86,7 +86,8 @@ def test_the_wheel_segments_in_a_clean_environment(wheel: Path, tmp_path: Path):
         text=True,
     ).stdout.split()  # fmt: skip
     assert all(path.startswith(str(tmp_path)) for path in found)
-    assert not (tmp_path / "home").exists()
+    # Nothing was downloaded; OpenVINO, where it is borrowed too, keeps what it has converted.
+    assert {path.name for path in (tmp_path / "home").glob("*")} <= {"openvino"}
 
 
 def test_checksums_are_those_of_the_files():

@@ -24,6 +24,7 @@ COMMANDS = {
     "cache": "show what was downloaded: the folder, the files, their sizes",
     "evaluate": "measure a model on labelled photographs",
     "train": "train a model on labelled photographs of your own",
+    "quantize": "make the 8-bit form of a model, calibrated on photographs of your own",
     "export": "write a model for other programs: ONNX or OpenVINO",
     "doctor": "tell what works on this machine, and what to do about what does not",
 }

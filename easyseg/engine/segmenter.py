@@ -42,7 +42,7 @@ class Prediction:
 
     Attributes:
         image: RGB uint8 (H, W, 3).
-        logits: Float32 (1, C, h, w), on the CPU.
+        logits: Float32 (1, C, h, w), on the GPU where that is CUDA's, else on the CPU.
         geometry: Where the picture's pixels lie in them.
         timing: Seconds spent in each stage so far, by its name.
     """
@@ -255,7 +255,7 @@ class Segmenter:
             timing=timing,
             source=source,
             confidence_map=confidence_map,
-            scores=ClassScores(logits[0].float().numpy(), geometry),
+            scores=ClassScores(logits[0].float().cpu().numpy(), geometry),
         )
 
     def _segment(
@@ -303,8 +303,9 @@ class Segmenter:
         )
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
-        # The logits are small; from here on the work is the CPU's.
-        return self.logits(x)[:, self.weights.first_class :].cpu()
+        logits = self.logits(x)[:, self.weights.first_class :]
+        # CUDA restores the labels itself; elsewhere the work is the CPU's from here on.
+        return logits if logits.is_cuda else logits.cpu()
 
     @property
     def size(self) -> int | None:
