@@ -108,11 +108,13 @@ class TestForReal:
         assert list(cat.ratios) == ["cat"]
 
     def test_the_model_is_loaded_once(self, photographs: Path, monkeypatch: pytest.MonkeyPatch):
-        from easyseg.engine import loader
+        from easyseg.engine import segmenter
 
         loads = []
-        load = loader.load
-        monkeypatch.setattr(loader, "load", lambda *a, **k: loads.append(a) or load(*a, **k))
+        load = segmenter.open_network
+        monkeypatch.setattr(
+            segmenter, "open_network", lambda *a, **k: loads.append(a) or load(*a, **k)
+        )
         clear_cache()
         for _ in range(2):
             easyseg.segment(photographs / "chelsea.jpg", dataset="voc", model="builtin")
