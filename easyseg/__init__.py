@@ -23,6 +23,7 @@ if TYPE_CHECKING:
         change_background_camera,
         change_background_video,
     )
+    from easyseg.camera import segment_camera
     from easyseg.engine import Segmenter
     from easyseg.engine.quantizing import quantize
     from easyseg.evaluation import evaluate
@@ -53,6 +54,7 @@ __all__ = [
     "labels",
     "quantize",
     "segment",
+    "segment_camera",
     "segment_video",
     "semantic",
     "semantic_segmentation",
@@ -72,6 +74,7 @@ _HOMES = {
     "labels": "easyseg",
     "quantize": "easyseg.engine.quantizing",
     "segment": "easyseg.api",
+    "segment_camera": "easyseg.camera",
     "segment_video": "easyseg.api",
     "stream": "easyseg.api",
     "train": "easyseg.training",

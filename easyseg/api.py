@@ -6,11 +6,11 @@ import glob
 import os
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
-from typing import TYPE_CHECKING, Literal, overload
+from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, overload
 
 from easyseg._types import ClassSelection, PathLike
 from easyseg.engine import Segmenter, cached_segmenter
-from easyseg.errors import InputError, MediaError
+from easyseg.errors import MediaError
 from easyseg.media.extensions import VIDEO_EXTENSIONS
 from easyseg.media.image import IMAGE_EXTENSIONS, ImageSource
 from easyseg.result import Segmentation
@@ -18,7 +18,10 @@ from easyseg.result import Segmentation
 if TYPE_CHECKING:
     import torch
 
+    from easyseg.media.captures import CameraLike
     from easyseg.pipeline import Range, Segmenting, VideoSummary
+
+    Streamable: TypeAlias = ImageSource | CameraLike
 
 
 @overload
@@ -139,7 +142,7 @@ def segment(
 
 
 def stream(
-    source: ImageSource | Sequence[ImageSource],
+    source: "Streamable | Sequence[Streamable]",
     *,
     dataset: str | None = None,
     model: PathLike = "fast",
@@ -156,14 +159,20 @@ def stream(
     end: float | None = None,
     stride: int = 1,
     max_frames: int | None = None,
+    timeout: float | None = None,
 ) -> Iterator[Segmentation]:
-    """Segments the frames of a video, or many pictures, one after another.
+    """Segments the frames of a video or a camera, or many pictures, one after another.
 
-    Reading and the network run ahead in threads, a few frames only; stopping early is fine.
+    Reading and the network run ahead in threads, a few frames only; stopping early is fine. Of a
+    camera, it is always the newest frame that is segmented; it is given back when the iterator
+    ends or is closed.
 
     Args:
         source: A video file, a picture, a folder (searched through all its depth), a pattern such
-            as `"clips/*.mp4"`, or a list of these. Videos give all their frames.
+            as `"clips/*.mp4"`, or a list of these. Videos give all their frames. Or a camera: its
+            index (0 is the first), the address of a stream (`rtsp://`, `udp://`, or `http://` with
+            no picture's extension), an opened cv2.VideoCapture, or an object whose `read()` waits
+            for the next picture in BGR.
         dataset: As for `segment`, like all up to `output_stride`.
         model: See there.
         classes: See there.
@@ -179,7 +188,8 @@ def stream(
         start: First moment wanted of a video, in seconds.
         end: Moment of a video to stop at, in seconds.
         stride: Every how many-th frame of a video is taken.
-        max_frames: At most so many frames of a video are taken.
+        max_frames: At most so many frames of a video or camera are taken.
+        timeout: Seconds after which a camera ends.
 
     Returns:
         An iterator of Segmentations.
@@ -198,7 +208,8 @@ def stream(
     )  # fmt: skip
     kept = None if classes is None else segmenter.label_set.select(classes)
     settings = Segmenting(every_n, smoothing, kept, confidence)
-    return _stream(_items(source), segmenter, settings, Range(start, end, stride, max_frames))
+    frames = Range(start, end, stride, max_frames)
+    return _stream(_items(source), segmenter, settings, frames, timeout)
 
 
 def segment_video(
@@ -308,32 +319,38 @@ def segment_video(
 
 
 def _stream(
-    items: list[ImageSource], segmenter: Segmenter, settings: "Segmenting", frames: "Range"
+    items: "list[Streamable]",
+    segmenter: Segmenter,
+    settings: "Segmenting",
+    frames: "Range",
+    timeout: float | None,
 ) -> Iterator[Segmentation]:
-    from easyseg.pipeline import segment_frames
+    from easyseg.media.camera import CameraSource
+    from easyseg.pipeline import segment_frames, segment_newest
 
     for item in items:
-        if isinstance(item, (str, os.PathLike)) and _is_video(item):
+        if _is_camera(item):
+            camera = CameraSource(item, max_frames=frames.max_frames, timeout=timeout)
+            with contextlib.closing(segment_newest(camera, segmenter, settings)) as live:
+                yield from (result for _, result in live)
+        elif isinstance(item, (str, os.PathLike)) and _is_video(item):
             with (
                 frames.open(item) as video,
                 contextlib.closing(
                     segment_frames(video, segmenter, settings, source=item)
                 ) as results,
             ):
-                for _, result in results:
-                    yield result
+                yield from (result for _, result in results)
         else:
-            result = segmenter(item, confidence=settings.confidence)
+            result = segmenter(item, confidence=settings.confidence)  # type: ignore[arg-type]
             yield result if settings.classes is None else result.only(settings.classes)
 
 
-def _items(source: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
+def _items(source: "Streamable | Sequence[Streamable]") -> "list[Streamable]":
     """Looks into lists, folders and patterns."""
     if isinstance(source, (list, tuple)):
         return [item for one in source for item in _items(one)]
-    if isinstance(source, int):
-        raise InputError(f"stream() takes files, not the camera {source}")
-    if not isinstance(source, (str, os.PathLike)) or _is_url(os.fspath(source)):
+    if not isinstance(source, (str, os.PathLike)) or "://" in os.fspath(source):
         return [source]  # type: ignore[list-item]
     path = Path(os.fspath(source)).expanduser()
     if path.is_dir():
@@ -349,10 +366,19 @@ def _items(source: ImageSource | Sequence[ImageSource]) -> list[ImageSource]:
     return list(found)
 
 
-def _is_url(text: str) -> bool:
-    return text.lower().startswith(("http://", "https://"))
-
-
 def _is_video(path: PathLike) -> bool:
     text = os.fspath(path)
-    return not _is_url(text) and Path(text).suffix.lower() in VIDEO_EXTENSIONS
+    return "://" not in text and Path(text).suffix.lower() in VIDEO_EXTENSIONS
+
+
+def _is_camera(source: "Streamable") -> "TypeGuard[CameraLike]":
+    """Tells cameras from pictures and files; among web addresses, by the extension."""
+    from easyseg.media.captures import Readable, is_stream
+
+    if isinstance(source, (str, os.PathLike)):
+        text = os.fspath(source)
+        picture = Path(text.partition("?")[0]).suffix.lower() in IMAGE_EXTENSIONS
+        return is_stream(text) and not picture
+    # Files, too, have a read(), and whether it can be called.
+    camera = isinstance(source, Readable) and not hasattr(source, "readable")
+    return camera or isinstance(source, int)

@@ -33,6 +33,7 @@ PUBLIC = {
     "labels",
     "quantize",
     "segment",
+    "segment_camera",
     "segment_video",
     "semantic",
     "semantic_segmentation",

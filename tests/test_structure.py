@@ -16,7 +16,17 @@ ROWS = {
     3: {"result", "foreground", "models"},
     4: {"engine"},
     5: {"pipeline", "smoothing"},
-    6: {"semantic", "tune_bg", "background", "api", "cli", "training", "evaluation", "batch"},
+    6: {
+        "semantic",
+        "tune_bg",
+        "background",
+        "api",
+        "camera",
+        "cli",
+        "training",
+        "evaluation",
+        "batch",
+    },
 }
 ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}
 TOP = {"__init__", "__main__", "weights"}

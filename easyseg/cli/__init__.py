@@ -19,6 +19,7 @@ __all__ = ["COMMANDS", "main"]
 COMMANDS = {
     "stats": "measure how much of pictures and videos each class covers: tables, charts, reports",
     "background": "change the background of photographs, a video or a camera; cut out",
+    "camera": "segment a webcam or a stream live: in a window, on a page, into a file",
     "models": "list the models: classes, quality, size, licence",
     "download": "fetch models before they are needed; check and remove the fetched ones",
     "cache": "show what was downloaded: the folder, the files, their sizes",

@@ -53,12 +53,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add_model_arguments(parser)
     kinds = "; ".join(f"{name}: {text}" for name, text in KINDS.items())
     add("--kind", choices=KINDS, default="overlay", help=f"what to write; {kinds}")
-    add(
-        "--alpha", metavar="SHARE", type=_share, default=0.6,
-        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
-    )  # fmt: skip
-    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
-    add("--no-outline", action="store_true", help="no lines around the areas")
+    add_drawing_arguments(parser)
     add(
         "--json", action="store_true",
         help="a line of JSON for each picture: its classes, their shares, the file written",
@@ -68,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     video.add_arguments(parser)
 
 
-def add_model_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds which model runs, where, and what it looks for."""
+def add_model_arguments(parser: argparse.ArgumentParser, *, live: bool = False) -> None:
+    """Adds which model runs, where, and what it looks for; `live` lets the size be chosen."""
     add = parser.add_argument
     add("--dataset", metavar="NAME", help="the classes to look for: ade20k (default) or voc")
     add(
@@ -80,7 +75,11 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes", metavar="A,B", action="extend", type=_classes,
         help="only these classes, by name, synonym or id",
     )  # fmt: skip
-    add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
+    add(
+        "--size", metavar="PIXELS", type=_size if live else int, default="auto" if live else None,
+        help="side the model works at; larger is finer"
+        + ("; auto (default) is the largest at which the rate holds" if live else ""),
+    )  # fmt: skip
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
     add("--tta", action="store_true", help="average six views of each photograph: slower, better")
     add(
@@ -88,6 +87,17 @@ def add_model_arguments(parser: argparse.ArgumentParser) -> None:
         help="cut larger photographs into tiles of this side, such as 1024, to find small things",
     )  # fmt: skip
     add_engine_arguments(parser)
+
+
+def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
+    """Adds how the overlay looks."""
+    add = parser.add_argument
+    add(
+        "--alpha", metavar="SHARE", type=_share, default=0.6,
+        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
+    )  # fmt: skip
+    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
+    add("--no-outline", action="store_true", help="no lines around the areas")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -205,7 +215,7 @@ def _check(options: argparse.Namespace) -> None:
 
 def make_segmenter(options: argparse.Namespace) -> "Segmenter":
     """Loads the model that the options name; raises what `cached_segmenter` raises."""
-    with _interrupts_wait():
+    with interrupts_wait():
         from easyseg.engine import cached_segmenter
 
     return cached_segmenter(
@@ -220,7 +230,7 @@ def make_segmenter(options: argparse.Namespace) -> "Segmenter":
 
 
 @contextlib.contextmanager
-def _interrupts_wait() -> Iterator[None]:
+def interrupts_wait() -> Iterator[None]:
     """Holds Ctrl-C back: PyTorch aborts the process when it is interrupted while it is loaded."""
     if threading.current_thread() is not threading.main_thread():
         yield
@@ -307,6 +317,13 @@ def _classes(text: str) -> list[str | int]:
     if not words:
         raise argparse.ArgumentTypeError("expected names of classes, such as person,dog")
     return [int(word) if word.isdecimal() else word for word in words]
+
+
+def _size(text: str) -> int | str:
+    """Reads `384` or `auto`."""
+    if text != "auto" and not text.isdecimal():
+        raise argparse.ArgumentTypeError(f"expected a number of pixels, or auto, got {text!r}")
+    return text if text == "auto" else int(text)
 
 
 def _share(text: str) -> float:

@@ -58,6 +58,12 @@ def add_range_arguments(group: "argparse._ArgumentGroup") -> None:
     add("--end", metavar="SECONDS", type=float, help="moment to stop at")
     add("--stride", metavar="N", type=int, default=1, help="take every N-th frame only")
     add("--max-frames", metavar="N", type=int, help="stop after N frames")
+    add_frame_arguments(group)
+
+
+def add_frame_arguments(group: "argparse._ActionsContainer") -> None:
+    """Adds how frames are segmented."""
+    add = group.add_argument
     add(
         "--every-n", metavar="N", type=int, default=1,
         help="show every N-th frame to the network and keep its labels for the frames between",

@@ -39,7 +39,7 @@ class CameraSource:
             any object whose `read()` waits for the next picture, see
             `easyseg.media.captures.Readable`.
         color: Order of the channels of an object's pictures: `"bgr"`, as OpenCV's, or `"rgb"`.
-        timeout: Seconds after which the frames end; None goes on.
+        timeout: Seconds after which the frames end, from when the first is asked for; None goes on.
         max_frames: At most so many frames are given; None goes on.
         reconnect: Seconds for which it is tried to get a lost source back; 0 gives up at once. An
             object that was opened elsewhere cannot be opened again.
@@ -47,10 +47,6 @@ class CameraSource:
 
     Attributes:
         name: What the source is called in messages.
-        began: Moment of the first picture, in seconds of `time.monotonic()`; frames count their
-            time from it.
-        dropped: How many pictures nobody took.
-        losses: How often the source was lost so far.
 
     Raises:
         InputError: If an argument makes no sense.
@@ -83,16 +79,18 @@ class CameraSource:
         except BaseException:
             self.close()
             raise
-        self._until = math.inf if timeout is None else time.monotonic() + timeout
+        self._timeout = math.inf if timeout is None else timeout
+        self._until = math.inf
+        self._first: tuple[float, int] | None = None
 
     @property
     def began(self) -> float:
-        """Moment of the first picture, in seconds of `time.monotonic()`; 0 before it."""
-        return self._reader.began or 0.0
+        """Moment of the first frame, in seconds of `time.monotonic()`; 0 before it."""
+        return 0.0 if self._first is None else self._first[0]
 
     @property
     def dropped(self) -> int:
-        """How many pictures nobody took."""
+        """How many pictures there were after the first frame that nobody took."""
         return self._reader.dropped
 
     @property
@@ -122,13 +120,16 @@ class CameraSource:
         if self.over:
             self._reader.complain()
             return None
+        self._until = min(self._until, time.monotonic() + self._timeout)
         taken = self._reader.take(min(seconds, max(0.0, self._until - time.monotonic())))
         if taken is None:
             return None
         self._given += 1
         shot, index = taken
-        passed = Fraction(round((shot.moment - self.began) * _MICRO), _MICRO)
-        return Frame(shot.image(), index, passed)
+        # A camera that was opened early, while a model is loaded, begins with its first use.
+        self._first = self._first or (shot.moment, index)
+        passed = Fraction(round((shot.moment - self._first[0]) * _MICRO), _MICRO)
+        return Frame(shot.image(), index - self._first[1], passed)
 
     def age(self, frame: Frame) -> float:
         """Tells how long ago a frame of this camera was captured, in seconds."""
@@ -167,12 +168,13 @@ class _Reader:
     ) -> None:
         self._open_it, self._name, self._reconnect = open_it, name, reconnect
         self._stopped = threading.Event()
+        self._wanted = threading.Event()
         self._changed = threading.Condition()
         self._newest: tuple[Shot, int] | None = None
         self._open = self._over = False
         self._error: BaseException | None = None
         self._count = 0
-        self.began: float | None = None
+        self._used = False
         self.dropped = 0
         self.losses = 0
         # A daemon, for a driver may never come back from its read(); see `stop`.
@@ -197,13 +199,16 @@ class _Reader:
             raise error
 
     def take(self, seconds: float) -> tuple[Shot, int] | None:
+        self._wanted.set()
         with self._changed:
             self._changed.wait_for(lambda: self._newest is not None or self._over, seconds)
             taken, self._newest = self._newest, None
+            self._used = self._used or taken is not None
             return taken
 
     def stop(self) -> None:
         self._stopped.set()
+        self._wanted.set()
         if self._thread is not threading.current_thread():
             self._thread.join(_FAREWELL)
             if self._thread.is_alive():
@@ -251,6 +256,8 @@ class _Reader:
 
     def _read(self, capture: Capture) -> MediaError | None:
         """Reads until the end, or the loss, which is returned."""
+        if capture.recorded:
+            self._wanted.wait()
         try:
             while not self._stopped.is_set():
                 shot = capture.read()
@@ -264,9 +271,7 @@ class _Reader:
 
     def _keep(self, shot: Shot) -> None:
         with self._changed:
-            if self.began is None:
-                self.began = shot.moment
-            self.dropped += self._newest is not None
+            self.dropped += self._used and self._newest is not None
             self._newest = (shot, self._count)
             self._count += 1
             self._changed.notify_all()

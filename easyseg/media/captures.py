@@ -65,7 +65,15 @@ class Shot:
 
 
 class Capture(Protocol):
-    """An opened source of pictures."""
+    """An opened source of pictures.
+
+    Attributes:
+        recorded: Whether it has a beginning, which nobody should miss, rather than going on.
+    """
+
+    @property
+    def recorded(self) -> bool:
+        """Whether it has a beginning, which nobody should miss, rather than going on."""
 
     def read(self) -> Shot | None:
         """Waits for the next picture; None is the end.
@@ -96,7 +104,7 @@ def open_capture(source: CameraLike, stopped: Event, *, color: str, stall: float
     """
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source).strip()
-        if text.lower().startswith(URL_SCHEMES):
+        if is_stream(text):
             from easyseg.media.stream_capture import StreamCapture
 
             return StreamCapture(text, stopped, stall)
@@ -116,11 +124,16 @@ def open_capture(source: CameraLike, stopped: Event, *, color: str, stall: float
     )
 
 
+def is_stream(text: str) -> bool:
+    """Tells whether a text is the address of a stream."""
+    return text.lower().startswith(URL_SCHEMES)
+
+
 def name_of(source: CameraLike) -> str:
     """Words a source for messages, and for the Segmentations made of it; passwords are left out."""
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source).strip()
-        if text.lower().startswith(URL_SCHEMES):
+        if is_stream(text):
             scheme, _, rest = text.partition("://")
             host, slash, path = rest.partition("/")
             return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
@@ -167,6 +180,8 @@ class DeviceCapture:
         MediaError: If there is none, or it gives no picture.
     """
 
+    recorded = False
+
     def __init__(self, device: int | str) -> None:
         self._name = name_of(device)
         path = Path(f"/dev/video{device}" if isinstance(device, int) else device)
@@ -205,6 +220,8 @@ class FileCapture:
     Raises:
         MediaError: If it cannot be opened.
     """
+
+    recorded = True
 
     def __init__(self, path: Path, stopped: Event) -> None:
         from easyseg.media.video import VideoSource
@@ -248,6 +265,7 @@ class ObjectCapture:
                 )
             if source.get(cv2.CAP_PROP_FRAME_COUNT) > 0:
                 self._pace = Pace(stopped)
+        self.recorded = self._pace is not None
 
     def read(self) -> Shot | None:
         """Waits for the next picture; see `Capture`."""

@@ -61,9 +61,10 @@ class StreamCapture:
         self._stream.thread_type = "SLICE"
         kind = self._container.format.name
         # "jpeg_pipe" and its like are single pictures.
-        self._ends = self._container.duration is not None or kind.endswith("_pipe")
-        recorded = self._container.duration is not None or any(one in kind for one in _BURSTS)
-        self._pace = Pace(stopped) if recorded else None
+        self.recorded = self._container.duration is not None
+        self._ends = self.recorded or kind.endswith("_pipe")
+        paced = self.recorded or any(one in kind for one in _BURSTS)
+        self._pace = Pace(stopped) if paced else None
         self._pictures = self._decoded()
 
     def read(self) -> Shot | None:

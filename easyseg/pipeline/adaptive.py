@@ -16,6 +16,7 @@ STEP = 32
 _FEW, _MANY = 4, 12
 """Frames that are measured before the size is lowered, and before it is raised."""
 
+_FAR = 2.0
 _MARGIN = 0.9
 _ROOM = 0.8
 _TRUCE = 150
@@ -54,7 +55,8 @@ class SizeControl:
             self._fresh = False
             return
         self._seen = [*self._seen[1 - _MANY :], (work, network)]
-        if len(self._seen) < _FEW:
+        # What is far too slow needs no second look.
+        if len(self._seen) < _FEW and work < _FAR * self._budget:
             return
         recent = self._seen[-_FEW:]
         cost = statistics.median(one for one, _ in recent)

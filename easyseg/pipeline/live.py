@@ -5,6 +5,7 @@ import logging
 import time
 from collections.abc import Callable, Generator, Sequence
 from dataclasses import dataclass, field
+from fractions import Fraction
 from pathlib import Path
 
 from easyseg._types import Image, PathLike
@@ -83,7 +84,7 @@ class LiveSummary:
         frames: How many frames were segmented and shown.
         dropped: How many others the camera gave meanwhile.
         losses: How often the source was lost, found again or not.
-        seconds: From the first frame to the last.
+        seconds: From the first frame's capture to the last one's.
         latency: Seconds from a frame's capture until it was shown; their mean.
         size: Side, in pixels, that the network worked at in the end; None where it takes any.
         recordings: The files that were recorded.
@@ -190,6 +191,7 @@ class _Loop:
         self.last: Drawn | None = None
         self._meter = Meter()
         self._status = Status()
+        self._first = Fraction(0)
         self._paused_until = 0.0
         self._paused = False
 
@@ -214,10 +216,11 @@ class _Loop:
             raise self._worker.error
 
     def summary(self, last: Drawn, size: int | None) -> LiveSummary:
+        """Sums up; `last` is what was shown last."""
         meter, camera = self._meter, self._camera
         return LiveSummary(
             frames=meter.frames, dropped=camera.dropped, losses=camera.losses,
-            seconds=meter.seconds, latency=meter.mean_latency, size=size,
+            seconds=float(last[0].time - self._first), latency=meter.mean_latency, size=size,
             recordings=tuple(self._recorder.paths), last=last[1], picture=last[2],
         )  # fmt: skip
 
@@ -225,6 +228,8 @@ class _Loop:
         frame, result, picture = drawn
         if self._camera.began + float(frame.time) < self._paused_until:
             return  # from before the pause, or out of it
+        if self.last is None:
+            self._first = frame.time
         self.last = drawn
         for sink in self._sinks:
             sink.write(picture, frame.time)

@@ -46,14 +46,13 @@ class Meter:
         self.frames = 0
         self.latency = 0.0
         self._sum = 0.0
-        self._first: float | None = None
         self._last = time.monotonic()
         self._recent: deque[float] = deque()
 
     def note(self, latency: float) -> None:
         """Takes a frame that was shown `latency` seconds after its capture."""
         now = time.monotonic()
-        self._first, self._last = self._first or now, now
+        self._last = now
         self.frames += 1
         self._sum += latency
         self.latency = latency if self.frames == 1 else 0.8 * self.latency + 0.2 * latency
@@ -77,11 +76,6 @@ class Meter:
     def silence(self) -> float:
         """Seconds since the last frame."""
         return time.monotonic() - self._last
-
-    @property
-    def seconds(self) -> float:
-        """From the first frame to the last."""
-        return 0.0 if self._first is None else self._last - self._first
 
     @property
     def mean_latency(self) -> float:

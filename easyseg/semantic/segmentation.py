@@ -1,4 +1,4 @@
-"""The class itself; pictures first, videos and cameras to come."""
+"""The class itself, with its methods for pictures; those for videos and cameras are beside it."""
 
 import logging
 
@@ -8,6 +8,7 @@ from easyseg._types import ClassSelection, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
 from easyseg.media.image import ImageSource, write
+from easyseg.semantic.camera import CameraMethods
 from easyseg.semantic.models import load_model
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
 from easyseg.semantic.video import VideoMethods
@@ -16,7 +17,7 @@ from easyseg.semantic.video import VideoMethods
 _logger = logging.getLogger("easyseg.semantic")
 
 
-class semantic_segmentation(VideoMethods):
+class semantic_segmentation(VideoMethods, CameraMethods):
     """Segments pictures with the classes of PASCAL VOC or ADE20K, as PixelLib 0.7.1 does.
 
     Names, positional orders and returns are PixelLib's. What is different:

@@ -234,7 +234,7 @@ class TestCtrlC:
         steps = []
 
         def interrupted() -> None:
-            with segment._interrupts_wait():
+            with segment.interrupts_wait():
                 signal.raise_signal(signal.SIGINT)
                 steps.append("went on")
 
@@ -245,7 +245,7 @@ class TestCtrlC:
             signal.raise_signal(signal.SIGINT)
 
     def test_an_error_of_the_block_comes_through(self):
-        with pytest.raises(ImportError), segment._interrupts_wait():
+        with pytest.raises(ImportError), segment.interrupts_wait():
             raise ImportError
 
     def test_in_another_thread(self, fake: dict, here: Path, photo):

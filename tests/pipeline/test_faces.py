@@ -68,7 +68,6 @@ class TestStream:
     @pytest.mark.parametrize(
         ("source", "options", "error"),
         [
-            (0, {}, InputError),
             ("nothing-*.mp4", {}, MediaError),
             ("x.mp4", {"smoothing": "much"}, InputError),
             ("x.mp4", {"every_n": 0}, InputError),
