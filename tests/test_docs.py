@@ -100,7 +100,8 @@ def test_command_line(number: int, folder: Path):
 
 
 @pytest.mark.parametrize(
-    "name", ["background.py", "image.py", "export.py", "pixellib_style.py", "video.py"]
+    "name",
+    ["background.py", "image.py", "export.py", "pixellib_style.py", "video.py", "webcam.py"],
 )
 def test_examples(name: str, folder: Path):
     done = run([sys.executable, *STRICT, str(ROOT / "examples" / name)], folder)
