@@ -378,7 +378,7 @@ def _is_camera(source: "Streamable") -> "TypeGuard[CameraLike]":
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)
         picture = Path(text.partition("?")[0]).suffix.lower() in IMAGE_EXTENSIONS
-        return is_stream(text) and not picture
+        return (is_stream(text) and not picture) or Path(text).is_char_device()
     # Files, too, have a read(), and whether it can be called.
     camera = isinstance(source, Readable) and not hasattr(source, "readable")
     return camera or isinstance(source, int)

@@ -73,7 +73,7 @@ class CameraSource:
         )
         # Also when it is forgotten, and before Python exits: the thread would be killed otherwise,
         # in the middle of native code.
-        self._stop = weakref.finalize(self, self._reader.stop)
+        weakref.finalize(self, self._reader.stop)
         try:
             self._reader.wait_until_open()
         except BaseException:
@@ -97,6 +97,11 @@ class CameraSource:
     def losses(self) -> int:
         """How often the source was lost so far."""
         return self._reader.losses
+
+    @property
+    def silence(self) -> float:
+        """Seconds since the last picture came, whoever took it."""
+        return time.monotonic() - self._reader.last
 
     @property
     def over(self) -> bool:
@@ -146,7 +151,7 @@ class CameraSource:
     def close(self) -> None:
         """Ends the frames and gives the camera back; further calls do nothing."""
         self._until = -math.inf
-        self._stop()
+        self._reader.stop()
 
     def __enter__(self) -> "CameraSource":
         return self
@@ -175,6 +180,7 @@ class _Reader:
         self._error: BaseException | None = None
         self._count = 0
         self._used = False
+        self.last = time.monotonic()
         self.dropped = 0
         self.losses = 0
         # A daemon, for a driver may never come back from its read(); see `stop`.
@@ -272,7 +278,7 @@ class _Reader:
     def _keep(self, shot: Shot) -> None:
         with self._changed:
             self.dropped += self._used and self._newest is not None
-            self._newest = (shot, self._count)
+            self._newest, self.last = (shot, self._count), time.monotonic()
             self._count += 1
             self._changed.notify_all()
 

@@ -10,6 +10,7 @@ import logging
 import secrets
 import sys
 import threading
+import time
 from collections.abc import Mapping
 from http import HTTPStatus
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
@@ -45,14 +46,16 @@ button {{ font: inherit; color: inherit; background: #272b35; border: 0; border-
 button:hover {{ background: #3a4050 }}
 kbd {{ color: #9fb4ff; font: inherit; font-weight: 600; margin-right: 5px }}
 </style></head><body>
-<img id="live" alt="the live picture"><p id="said"></p>
+<img id="live" src="still" alt="the live picture"><p id="said"></p>
 <nav>{buttons}</nav>
 <script>
 const live = document.getElementById("live"), said = document.getElementById("said");
 const keys = {keys};
 const press = key => fetch("key", {{method: "POST", body: key}}).catch(() => 0);
-addEventListener("load", () => live.src = "stream");
-live.onerror = () => said.textContent = "The camera has ended.";
+addEventListener("load", () => {{
+  live.onerror = () => said.textContent = "The camera has ended.";
+  live.src = "stream";
+}});
 for (const button of document.querySelectorAll("button"))
   button.onclick = () => {{ press(button.dataset.key); button.blur() }};
 addEventListener("keydown", event => {{
@@ -171,6 +174,8 @@ class _Handler(BaseHTTPRequestHandler):
     def do_GET(self) -> None:
         if self.path == f"/{self.server.secret}/":
             self._answer(HTTPStatus.OK, self.server.page)
+        elif self.path == f"/{self.server.secret}/still":
+            self._still()
         elif self.path == f"/{self.server.secret}/stream":
             with contextlib.suppress(OSError):  # the browser has left
                 self._stream()
@@ -190,14 +195,27 @@ class _Handler(BaseHTTPRequestHandler):
     def log_message(self, format: str, *args: Any) -> None:
         logger.debug(format, *args)
 
-    def _answer(self, status: HTTPStatus, body: bytes = b"") -> None:
+    def _answer(
+        self, status: HTTPStatus, body: bytes = b"", kind: str = "text/html; charset=utf-8"
+    ) -> None:
         self.send_response(status)
-        self.send_header("Content-Type", "text/html; charset=utf-8")
+        self.send_header("Content-Type", kind)
         self.send_header("Content-Length", str(len(body)))
         self.send_header("Cache-Control", "no-store")
         self.send_header("Referrer-Policy", "no-referrer")
         self.end_headers()
         self.wfile.write(body)
+
+    def _still(self) -> None:
+        """Gives one picture, so that a page that has just loaded is not empty."""
+        newest = self.server.display._newest
+        until = time.monotonic() + _SILENCE
+        while not newest.ended and time.monotonic() < until:
+            number, jpeg = newest.after(0)
+            if number:
+                self._answer(HTTPStatus.OK, jpeg, "image/jpeg")
+                return
+        self._answer(HTTPStatus.NOT_FOUND)
 
     def _stream(self) -> None:
         self.send_response(HTTPStatus.OK)

@@ -210,7 +210,7 @@ class _Loop:
             item = self._worker.poll(_PATIENCE)
             if item is not None:
                 self._take(item[0])
-            elif self._meter.silence > _SILENCE:
+            elif self._meter.silence > _SILENCE:  # the user's keys have their effect even so
                 self._refresh()
         if self._worker.error is not None:
             raise self._worker.error
@@ -275,8 +275,8 @@ class _Loop:
         facts = [f"{self._meter.rate:.1f} fps", f"{1000 * self._meter.latency:.0f} ms"]
         if self._paused:
             facts = ["paused"]
-        elif self._meter.silence > _SILENCE:
-            facts = [f"no picture for {self._meter.silence:.0f} s"]
+        elif self._camera.silence > _SILENCE:
+            facts = [f"no picture for {self._camera.silence:.0f} s"]
         elif self._adaptive is not None and self._adaptive.size is not None:
             facts.append(f"{self._adaptive.size} px")
         if self._recorder.on:

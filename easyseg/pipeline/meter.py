@@ -57,7 +57,7 @@ class Meter:
         self._sum += latency
         self.latency = latency if self.frames == 1 else 0.8 * self.latency + 0.2 * latency
         self._recent.append(now)
-        while self._recent[0] < now - _WINDOW:
+        while len(self._recent) > 2 and self._recent[0] < now - _WINDOW:
             self._recent.popleft()
 
     def restart(self) -> None:

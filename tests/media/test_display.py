@@ -169,6 +169,11 @@ class TestPage:
         assert viewer.next() is None
         viewer.close()
 
+    def test_a_still(self, page):
+        threading.Timer(0.2, lambda: page.show(picture(90))).start()
+        still = urllib.request.urlopen(f"{page.address}still", timeout=5).read()
+        assert media.read(still).mean() == pytest.approx(90, abs=2)
+
     def test_large_pictures_are_made_smaller(self, page):
         page.show(picture(size=(2160, 3840)))
         viewer = Viewer(page)

@@ -181,6 +181,28 @@ class TestKeys:
         assert max(gaps) > 0.2
         assert len(one.pictures) == summary.frames + 2
 
+    def test_it_is_said_when_the_camera_is_silent_or_the_network_slow(
+        self, fake, screen, monkeypatch
+    ):
+        """Only the first is called silence."""
+        said = []
+
+        class Stalling(Webcam):
+            def read(self):
+                if self.count == 3:
+                    time.sleep(1.5)
+                return super().read()
+
+        one = screen()
+        one.show = lambda image: None
+        texts: list[str] = []
+        monkeypatch.setattr(live, "with_status", lambda image, facts: texts.extend(facts))
+        for webcam, delay in ((Stalling(), 0.0), (Webcam(), 1.4)):
+            go(fake, source=webcam, delay=delay, max_frames=2 if delay else 6)
+            said.append(any(text.startswith("no picture for") for text in texts))
+            texts.clear()
+        assert said == [True, False]
+
     def test_the_camera_ends_in_a_pause(self, fake, screen):
         screen(script={2: [" "]})
         assert go(fake, max_frames=None, timeout=0.5).frames == 2
