@@ -15,7 +15,7 @@ from easyseg.errors import InputError, MediaError, ModelError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
 from easyseg.media import image as media
 from easyseg.result import Segmentation
-from easyseg.semantic import segmentation as module
+from easyseg.semantic import models as module
 from easyseg.semantic import semantic_segmentation
 
 REQUIRED = inspect.Parameter.empty
