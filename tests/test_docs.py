@@ -5,6 +5,8 @@ import re
 import shutil
 import subprocess
 import sys
+from collections.abc import Iterator
+from concurrent.futures import Future, ThreadPoolExecutor
 from fractions import Fraction
 from pathlib import Path
 
@@ -48,9 +50,52 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return path
 
 
+EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
+EXAMPLES.remove("pictures.py")  # makes the README's own pictures
+
+TESTS = {
+    "test_python": lambda number: [sys.executable, *STRICT, "-c", PYTHON[number]],
+    "test_command_line": lambda number: ["bash", "-c", COMMANDS[number]],
+    "test_examples": lambda name: [sys.executable, *STRICT, str(ROOT / "examples" / name)],
+}
+"""What each test runs, by its parameter."""
+
+Ran = tuple[Path, set[Path], "subprocess.CompletedProcess[str]"]
+"""The folder, what was in it before, and how the process ended."""
+
+
+@pytest.fixture(scope="session")
+def processes(
+    request: pytest.FixtureRequest, tmp_path_factory: pytest.TempPathFactory, clip: Path
+) -> Iterator[dict[str, "Future[Ran]"]]:
+    """Runs all that was selected, two processes at a time: most of their time is their start."""
+    with ThreadPoolExecutor(2) as pool:
+        started = {}
+        for item in request.session.items:
+            make = TESTS.get(getattr(item, "originalname", ""))
+            if make is not None and item.path == Path(__file__):
+                command = make(*item.callspec.params.values())
+                folder = tmp_path_factory.mktemp("reader")
+                started[item.name] = pool.submit(run_in, folder, clip, command)
+        yield started
+
+
 @pytest.fixture
-def folder(tmp_path: Path, clip: Path) -> Path:
-    """A folder as the README's reader has it."""
+def ran(request: pytest.FixtureRequest, processes: dict[str, "Future[Ran]"]) -> Ran:
+    """The process of this test, ended without an error."""
+    folder, before, done = processes[request.node.name].result()
+    assert done.returncode == 0, done.stdout + done.stderr
+    return folder, before, done
+
+
+def run_in(folder: Path, clip: Path, command: list[str]) -> Ran:
+    furnish(folder, clip)
+    before = set(folder.rglob("*"))
+    return folder, before, run(command, folder)
+
+
+def furnish(tmp_path: Path, clip: Path) -> None:
+    """Makes a folder as the README's reader has it."""
     shutil.copytree(ROOT / "examples" / "images", tmp_path / "examples" / "images")
     (tmp_path / "holiday").mkdir()
     shutil.copy(ROOT / "examples" / "images" / "coffee.jpg", tmp_path / "holiday")
@@ -63,7 +108,6 @@ def folder(tmp_path: Path, clip: Path) -> Path:
         media.write(tmp_path / "data" / "images" / f"{number}.png", np.roll(picture, number))
         media.write(tmp_path / "data" / "masks" / f"{number}.png", picture[..., 0] // 128)
     (tmp_path / "names.txt").write_text("table\ncup\n")
-    return tmp_path
 
 
 def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
@@ -72,11 +116,9 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
         "PATH": f"{scripts}{os.pathsep}{os.environ['PATH']}",
         "EASYSEG_OFFLINE": "1",
     }
-    done = subprocess.run(
+    return subprocess.run(
         command, cwd=folder, env=environment, capture_output=True, text=True, check=False
     )
-    assert done.returncode == 0, done.stdout + done.stderr
-    return done
 
 
 def test_there_is_something_to_run():
@@ -86,25 +128,21 @@ def test_there_is_something_to_run():
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
-def test_python(number: int, folder: Path):
-    run([sys.executable, *STRICT, "-c", PYTHON[number]], folder)
+def test_python(number: int, ran: Ran):
+    folder, _, _ = ran
     for name in re.findall(r'"([^"]+_segmented[^"]+)"', PYTHON[number]):
         assert (folder / name).stat().st_size > 1000
 
 
 @pytest.mark.parametrize("number", range(len(COMMANDS)))
-def test_command_line(number: int, folder: Path):
-    before = set(folder.rglob("*"))
-    done = run(["bash", "-c", COMMANDS[number]], folder)
+def test_command_line(number: int, ran: Ran):
+    folder, before, done = ran
     assert done.stdout or set(folder.rglob("*")) > before
 
 
-@pytest.mark.parametrize(
-    "name",
-    ["background.py", "image.py", "export.py", "pixellib_style.py", "video.py", "webcam.py"],
-)
-def test_examples(name: str, folder: Path):
-    done = run([sys.executable, *STRICT, str(ROOT / "examples" / name)], folder)
+@pytest.mark.parametrize("name", EXAMPLES)
+def test_examples(name: str, ran: Ran):
+    folder, _, done = ran
     assert done.stdout
     assert list((folder / "output").iterdir())
 

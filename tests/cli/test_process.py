@@ -20,7 +20,7 @@ from easyseg.result import Segmentation
 
 class Fake:
     label_set = ADE20K
-    def __call__(self, source):
+    def __call__(self, source, **options):
         time.sleep(0.02)
         picture = media.read(source)
         labels = np.zeros(picture.shape[:2], np.uint8)
