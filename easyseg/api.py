@@ -104,7 +104,7 @@ def segment(
             and finer.
         output_stride: Coarseness of the encoder, such as 8, 16 or 32; None is the model's own.
             Smaller is slower and finer.
-        tta: Whether to average six views of the picture: slower, and a little better.
+        tta: Whether to average six views of the picture: about six times slower.
         tile: Side, in pixels, of the tiles that larger pictures are cut into, such as 1024, so that
             small things are found in them; None takes every picture whole.
 

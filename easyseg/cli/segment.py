@@ -81,7 +81,7 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, live: bool = False) 
         + ("; auto (default) is the largest at which the rate holds" if live else ""),
     )  # fmt: skip
     add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
-    add("--tta", action="store_true", help="average six views of each photograph: slower, better")
+    add("--tta", action="store_true", help="average six views of each photograph: six times slower")
     add(
         "--tile", metavar="PIXELS", type=int,
         help="cut larger photographs into tiles of this side, such as 1024, to find small things",

@@ -164,7 +164,7 @@ class Segmenter:
             color: Channel order of arrays and tensors: `"rgb"`, or `"bgr"` for OpenCV's.
             confidence: Whether to compute the confidence of each pixel too.
             tta: Whether to average the class probabilities of six views: three sizes, each also
-                mirrored. About six times as slow, and a little better.
+                mirrored. About six times as slow.
             tile: Side, in pixels, of the tiles that a larger picture is cut into, such as 1024;
                 each is seen as a picture of its own, so that small things are found. They overlap,
                 and are blended smoothly. Where memory runs out, smaller ones are used, with a
