@@ -63,7 +63,7 @@ def run(options: argparse.Namespace) -> int:
         MediaError: If a video or a camera cannot be read, or something cannot be written.
         ModelError: If the model cannot be loaded.
     """
-    kinds = {_kind(name) for name in options.photos}
+    kinds = {"camera" if options.live else _kind(name) for name in options.photos}
     if len(kinds) > 1 or (kinds != {"photo"} and len(options.photos) > 1):
         raise InputError("photographs, or one video, or one camera: run the command once for each")
     if options.virtual_camera and kinds != {"camera"}:
@@ -112,6 +112,9 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add("--end", metavar="SECONDS", type=float, help="moment of a video to stop at")
     add("--max-frames", metavar="N", type=int, help="stop after N frames")
     add("--no-sound", action="store_true", help="leave a video's sound and subtitles out")
+    add("--live", action="store_true",
+        help="the input is a live stream although its address begins with http://, as a "
+        "photograph's does")  # fmt: skip
     add("--timeout", metavar="SECONDS", type=float, help="end a camera after so long")
     add(
         "--display", choices=("auto", "window", "browser", "none"), default="auto",

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from mjpeg import mjpeg_server
 from PIL import Image
 from reds import RedIsAPerson, scene, write_clip, write_waves
 
@@ -91,6 +92,14 @@ def test_a_camera(here: Path, capsys: pytest.CaptureFixture[str], monkeypatch: p
     assert main(["background", "clip.mp4", *flags]) == 0
     assert "out.mp4" in capsys.readouterr().out
     assert (here / "out.mp4").exists()
+
+
+def test_a_stream_over_http(here: Path):
+    flags = ["--live", "--gray", "--display", "none", "--max-frames", "3", "-o", "out.mp4"]
+    with mjpeg_server(pictures=[scene()]) as server:
+        assert main(["background", server.url, *flags]) == 0
+    with VideoSource(here / "out.mp4") as video:
+        np.testing.assert_allclose(next(iter(video)).image[CORNER], (52, 52, 52), atol=6)
 
 
 @pytest.mark.parametrize(
