@@ -1,9 +1,6 @@
 """PixelLib's methods for live cameras."""
 
-import contextlib
 import logging
-import sys
-from collections.abc import Iterator
 from dataclasses import replace
 
 import numpy as np
@@ -12,8 +9,8 @@ from easyseg._types import ClassSelection, Image, PathLike
 from easyseg.engine import Segmenter
 from easyseg.media.camera import CameraSource
 from easyseg.media.captures import CameraLike
-from easyseg.pipeline import Live, LiveSummary, Segmenting, View, run_live
-from easyseg.pipeline.live import RATE
+from easyseg.pipeline import Live, Segmenting, View, run_live
+from easyseg.semantic.live import live_of, released, report
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
 
 # The name that users import, rather than this file's.
@@ -85,7 +82,7 @@ class CameraMethods:
                 shown or written.
             ModelError: If the model cannot be loaded.
         """
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._process_camera(
             "voc", cam, live, check_fps=check_fps, verbose=verbose, classes=classes,
             drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
@@ -143,7 +140,7 @@ class CameraMethods:
         Raises:
             EasysegError: As `process_camera_pascalvoc`.
         """
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._process_camera(
             "ade20k", cam, live, check_fps=check_fps, verbose=verbose, classes=classes,
             drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
@@ -168,27 +165,16 @@ class CameraMethods:
         extract: bool = False,
     ) -> SemanticOutput:
         with (
-            _released(source),
+            released(source),
             CameraSource(source, timeout=timeout, max_frames=max_frames) as camera,
         ):
             segmenter = self._segmenters.get(dataset) or self._load(dataset, None)
             kept = None if classes is None else inner_classes(classes, segmenter.label_set)
             live = replace(live, segmenting=Segmenting(1, smoothing, kept))
             summary = run_live(camera, segmenter, _view(drawing), live)
-        _report(summary, check_fps=check_fps, verbose=verbose)
+        report(summary, _logger, check_fps=check_fps, verbose=verbose)
         picture: Image = np.ascontiguousarray(summary.picture[..., ::-1])
         return pack(summary.last, picture, long_names=long_names, extract=extract)
-
-
-def _live(
-    rate: float | None, target: PathLike | None, show: bool, title: str | None, display: str
-) -> Live:
-    return Live(
-        rate=RATE if rate is None else rate,
-        display=display if show else "none",
-        title=title or "easyseg",
-        record=target,
-    )
 
 
 def _view(drawing: Drawing) -> View:
@@ -196,26 +182,3 @@ def _view(drawing: Drawing) -> View:
     if not drawing.overlay:
         view.mode = "colours"
     return view
-
-
-@contextlib.contextmanager
-def _released(source: CameraLike) -> Iterator[None]:
-    """Releases a capture at the end, as PixelLib does; whatever happens."""
-    try:
-        yield
-    finally:
-        release = getattr(source, "release", None)
-        if callable(release):
-            release()
-
-
-def _report(summary: LiveSummary, *, check_fps: bool, verbose: object) -> None:
-    if check_fps and sys.stdout is not None:
-        # PixelLib's words, on the standard output: who sets this asks for just that line.
-        sys.stdout.write(f"{summary.rate:.2f} frames per seconds\n")
-        sys.stdout.flush()
-    _logger.log(
-        logging.INFO if verbose else logging.DEBUG,
-        "segmented %d frames, %d dropped, recorded %s",
-        summary.frames, summary.dropped, ", ".join(map(str, summary.recordings)) or "nothing",
-    )  # fmt: skip

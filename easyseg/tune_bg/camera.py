@@ -1,18 +1,13 @@
 """`alter_bg`: the methods for live cameras."""
 
-import contextlib
-import logging
-import sys
-from collections.abc import Iterator
-
 from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change, change_live
 from easyseg.media.camera import CameraSource
 from easyseg.media.captures import CameraLike
 from easyseg.media.image import ImageSource
-from easyseg.pipeline import Live, LiveSummary
-from easyseg.pipeline.live import RATE
+from easyseg.pipeline import Live
 from easyseg.render.effects import Fit
+from easyseg.semantic.live import live_of, released, report
 from easyseg.tune_bg.making import Making, as_bgr, backdrop, logger, strength
 
 
@@ -75,7 +70,7 @@ class CameraMethods(Making):
             ModelError: If the model cannot be loaded.
         """
         change = Change(**backdrop(b_image_path), classes=detect, invert=invert, hard=hard, fit=fit)
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._camera(
             cam, change, live, check_fps=check_fps, verbose=verbose, timeout=timeout,
             max_frames=max_frames,
@@ -124,7 +119,7 @@ class CameraMethods(Making):
             EasysegError: As `change_camera_bg`.
         """
         change = Change(color=colors, classes=detect, invert=invert, hard=hard)
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._camera(
             cam, change, live, check_fps=check_fps, verbose=verbose, timeout=timeout,
             max_frames=max_frames,
@@ -182,7 +177,7 @@ class CameraMethods(Making):
             invert=invert,
             hard=hard,
         )
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._camera(
             cam, change, live, check_fps=check_fps, verbose=verbose, timeout=timeout,
             max_frames=max_frames,
@@ -229,7 +224,7 @@ class CameraMethods(Making):
             EasysegError: As `change_camera_bg`.
         """
         change = Change(gray=True, classes=detect, invert=invert, hard=hard)
-        live = _live(frames_per_second, output_video_name, show_frames, frame_name, display)
+        live = live_of(frames_per_second, output_video_name, show_frames, frame_name, display)
         return self._camera(
             cam, change, live, check_fps=check_fps, verbose=verbose, timeout=timeout,
             max_frames=max_frames,
@@ -247,43 +242,9 @@ class CameraMethods(Making):
         max_frames: int | None,
     ) -> Image:
         with (
-            _released(source),
+            released(source),
             CameraSource(source, timeout=timeout, max_frames=max_frames) as camera,
         ):
             summary = change_live(camera, self._find(change.classes), change, live)
-        _report(summary, check_fps=check_fps, verbose=verbose)
+        report(summary, logger, check_fps=check_fps, verbose=verbose)
         return as_bgr(summary.picture)
-
-
-def _live(
-    rate: float | None, target: PathLike | None, show: bool, title: str | None, display: str
-) -> Live:
-    return Live(
-        rate=RATE if rate is None else rate,
-        display=display if show else "none",
-        title=title or "easyseg",
-        record=target,
-    )
-
-
-@contextlib.contextmanager
-def _released(source: CameraLike) -> Iterator[None]:
-    """Releases a capture at the end, as PixelLib does; whatever happens."""
-    try:
-        yield
-    finally:
-        release = getattr(source, "release", None)
-        if callable(release):
-            release()
-
-
-def _report(summary: LiveSummary, *, check_fps: bool, verbose: object) -> None:
-    if check_fps and sys.stdout is not None:
-        # PixelLib's words, on the standard output: who sets this asks for just that line.
-        sys.stdout.write(f"{summary.rate:.2f} frames per seconds\n")
-        sys.stdout.flush()
-    logger.log(
-        logging.INFO if verbose else logging.DEBUG,
-        "changed %d frames, recorded %s",
-        summary.frames, ", ".join(map(str, summary.recordings)) or "nothing",
-    )  # fmt: skip
