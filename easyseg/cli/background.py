@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from easyseg.cli import video
+from easyseg.cli.camera import announce
 from easyseg.cli.exports import Save
 from easyseg.cli.inputs import Picture, find
 from easyseg.cli.outputs import folder_of, plan
@@ -201,7 +202,7 @@ def _run_camera(options: argparse.Namespace, change: "Change") -> int:
         display=options.display,
         record=options.output,
         statistics=options.stats,
-        announce=_announce,
+        announce=announce,
     )
     sinks = [VirtualCamera()] if options.virtual_camera else []
     with CameraSource(
@@ -212,10 +213,6 @@ def _run_camera(options: argparse.Namespace, change: "Change") -> int:
         files = [str(path) for path in summary.recordings]
         print("  ".join([*files, f"{summary.frames} frames, {summary.rate:.1f} a second"]))
     return 0
-
-
-def _announce(address: str) -> None:
-    print(f"easyseg: the live picture is at {address} (Ctrl-C ends it)", file=sys.stderr)
 
 
 def _kind(name: str) -> str:

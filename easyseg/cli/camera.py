@@ -80,15 +80,15 @@ def run(options: argparse.Namespace) -> int:
         size=options.size, rate=options.rate, output_stride=options.output_stride,
         every_n=options.every_n, smoothing=options.smoothing, alpha=options.alpha,
         legend=not options.no_legend, outline=not options.no_outline, display=options.display,
-        title=f"easyseg {options.source}", announce=_announce, record=options.record,
+        title=f"easyseg {options.source}", announce=announce, record=options.record,
         statistics=options.stats, timeout=options.timeout, max_frames=options.max_frames,
     )  # fmt: skip
     _report(options, summary)
     return 0
 
 
-def _announce(address: str) -> None:
-    # Not on the standard output, which may be JSON's.
+def announce(address: str) -> None:
+    """Tells where the live picture is; not on the standard output, which may be JSON's."""
     print(
         f"easyseg: the live picture is at {address} (Ctrl-C ends it)", file=sys.stderr, flush=True
     )
