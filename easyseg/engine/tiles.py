@@ -1,6 +1,5 @@
-"""Large pictures in overlapping tiles, blended smoothly, with memory for one row of tiles."""
+"""Large pictures in overlapping tiles, blended smoothly, with memory for a few of them."""
 
-import math
 import warnings
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
@@ -9,44 +8,46 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from easyseg._types import AnyArray, FloatMap, Image, LabelMap
-from easyseg.engine.views import LEAST, View, cells_of, sample
+from easyseg._types import FloatMap, Image, LabelMap
+from easyseg.engine.blending import Plan, Sums
+from easyseg.engine.views import View
 from easyseg.errors import EasysegWarning, InputError
 from easyseg.transforms import Geometry, restore, winner_confidence
 
 SMALLEST = 64
 """Side of the smallest tile that can be asked for."""
 
-OVERLAP = 0.25
-"""Share of a tile, at least, that it has in common with the next one."""
-
-MARGIN = 0.25
-"""Share of the overlap, at the rim of a tile, that counts for almost nothing: there the network
-does not see what is beyond."""
-
-_RIM = 1e-4
-
 T = TypeVar("T")
 
 Predict = Callable[[Image], tuple[torch.Tensor, Geometry]]
 """Takes a tile and gives its logits (1, C, h, w), with their geometry."""
 
+Cut = Callable[[int, int, int, int], Image]
+"""Takes the first row and column, the height and the width of a part of a picture; gives it."""
 
-@dataclass(frozen=True)
-class _Plan:
-    """Where the tiles begin along the sides, and their size.
+
+@dataclass(frozen=True, eq=False)
+class Block:
+    """The labels of a part of a picture.
 
     Attributes:
-        tops: First row of each row of tiles.
-        lefts: First column of each column of tiles.
-        height: Of a tile.
-        width: Of a tile.
+        top: Its first row in the picture.
+        left: Its first column.
+        labels: Class ids, (h, w).
+        confidence: Probability of each pixel's class, float32 (h, w), 0 to 1; None where it was
+            not asked for.
     """
 
-    tops: list[int]
-    lefts: list[int]
-    height: int
-    width: int
+    top: int
+    left: int
+    labels: LabelMap
+    confidence: FloatMap | None = None
+
+    @property
+    def place(self) -> tuple[slice, slice]:
+        """Where it is in an array of the picture's size."""
+        height, width = self.labels.shape
+        return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
 def check_tile(tile: int) -> None:
@@ -91,12 +92,7 @@ def _is_lack_of_memory(error: Exception) -> bool:
 def segment_tiles(
     image: Image, tile: int, predict: Predict, *, confidence: bool = False
 ) -> tuple[LabelMap, FloatMap | None]:
-    """Labels a picture tile by tile, each seen as a picture of its own.
-
-    Neighbours overlap by a quarter of a tile or more. There the class probabilities are mixed with
-    weights that rise smoothly from the rim of each tile; then the labels are made as those of any
-    picture, by enlarging. Beyond the picture and the result, memory is needed for the
-    probabilities of one row of tiles, on the network's grid.
+    """Labels a picture tile by tile; see `label_blocks`.
 
     Args:
         image: RGB uint8 (H, W, 3), larger than a tile.
@@ -108,139 +104,64 @@ def segment_tiles(
         Class ids (H, W), and the confidence, float32 (H, W), 0 to 1, or None.
     """
     height, width = image.shape[:2]
-    plan = _plan(height, width, tile)
+
+    def cut(top: int, left: int, rows: int, columns: int) -> Image:
+        return np.ascontiguousarray(image[top : top + rows, left : left + columns])
+
     labels = np.empty((height, width), np.uint8)
     map_: FloatMap | None = np.empty((height, width), np.float32) if confidence else None
-    for top, logits, geometry in _bands(image, plan, predict):
-        rows = slice(top, top + geometry.original[0])
-        labels[rows] = restore(logits, geometry)
-        if map_ is not None:
-            map_[rows] = winner_confidence(logits, geometry, labels[rows])
+    for block in label_blocks((height, width), cut, tile, predict, confidence=confidence):
+        labels[block.place] = block.labels
+        if map_ is not None and block.confidence is not None:
+            map_[block.place] = block.confidence
     return labels, map_
 
 
-def _plan(height: int, width: int, tile: int) -> _Plan:
-    tops, lefts = _starts(height, tile), _starts(width, tile)
-    return _Plan(tops, lefts, min(tile, height), min(tile, width))
+def label_blocks(
+    size: tuple[int, int], cut: Cut, tile: int, predict: Predict, *, confidence: bool = False
+) -> Iterator[Block]:
+    """Labels a picture that need not be in memory, tile by tile, each seen as one of its own.
+
+    Neighbours overlap by a quarter of a tile or more. There the class probabilities are mixed with
+    weights that rise smoothly from the rim of each tile; then the labels are made as those of any
+    picture, by enlarging. Memory is needed for the probabilities, on the network's grid, of some
+    tiles and of what one row of tiles has in common with the next.
+
+    Args:
+        size: Height and width of the picture.
+        cut: Gives parts of it.
+        tile: Side of the tiles in pixels.
+        predict: What the network says of a tile.
+        confidence: Whether to compute the confidence of each pixel too.
+
+    Yields:
+        Blocks as they become final, row after row and from left to right; all that begin in one
+        row end in one row, and together they are the picture.
+    """
+    plan = Plan.of(*size, tile)
+    for top, left, logits, geometry in _blended(size, cut, plan, predict):
+        labels = restore(logits, geometry)
+        certain = winner_confidence(logits, geometry, labels) if confidence else None
+        yield Block(top, left, labels, certain)
 
 
-def _starts(length: int, tile: int) -> list[int]:
-    if length <= tile:
-        return [0]
-    overlap = round(tile * OVERLAP)
-    count = math.ceil((length - overlap) / (tile - overlap))
-    return [round(number * (length - tile) / (count - 1)) for number in range(count)]
-
-
-def _bands(
-    image: Image, plan: _Plan, predict: Predict
-) -> Iterator[tuple[int, torch.Tensor, Geometry]]:
-    """Gives the logarithms of the blended probabilities, some rows of the picture at a time.
+def _blended(
+    size: tuple[int, int], cut: Cut, plan: Plan, predict: Predict
+) -> Iterator[tuple[int, int, torch.Tensor, Geometry]]:
+    """Gives the logarithms of the blended probabilities, a block of the picture at a time.
 
     The grid's cells are squares of whole pixels, counted from the upper left corner, so that a
-    band of rows is a picture with a geometry of its own.
+    block is a picture with a geometry of its own.
     """
-    height, width = image.shape[:2]
-    sums: _Sums | None = None
-    for number, top in enumerate(plan.tops):
-        for left in plan.lefts:
-            part = np.ascontiguousarray(image[top : top + plan.height, left : left + plan.width])
-            view = View(*predict(part), mirrored=False)
+    sums: Sums | None = None
+    for top, next_top in zip(plan.tops, [*plan.tops[1:], size[0]], strict=True):
+        for left, next_left in zip(plan.lefts, [*plan.lefts[1:], size[1]], strict=True):
+            view = View(*predict(cut(top, left, plan.height, plan.width)), mirrored=False)
             if sums is None:
-                sums = _Sums(view, plan, height, width)
+                sums = Sums(view, plan, size)
+            if left == 0:
+                sums.begin_row(top, next_top)
             sums.add(view, top, left)
-        if sums is not None:
-            last = number == len(plan.tops) - 1
-            band = sums.take(height if last else plan.tops[number + 1])
-            if band is not None:
-                yield band
-
-
-class _Sums:
-    """Weighted sums of probabilities for one row of tiles, on a grid of square cells."""
-
-    def __init__(self, view: View, plan: _Plan, height: int, width: int) -> None:
-        cells = cells_of(view)
-        self._plan, self._height, self._width = plan, height, width
-        finest = min(plan.height / cells[0], plan.width / cells[1])
-        self._side = max(1, min(round(finest), max(plan.height, plan.width) // 4))
-        self._columns = math.ceil(width / self._side)
-        self._classes = view.logits.shape[1]
-        self._first = 0
-        """The grid's row that is the first in the sums."""
-        self._done = 0
-        """The picture's first row that is not given yet."""
-        self._total = torch.zeros(1, self._classes, 0, self._columns)
-        self._weight = torch.zeros(0, self._columns)
-
-    def add(self, view: View, top: int, left: int) -> None:
-        """Adds what the network says of the tile whose first pixel this is."""
-        down, rows = self._places(top, self._plan.height, self._height, self._first)
-        across, columns = self._places(left, self._plan.width, self._width, 0)
-        self._grow(rows.stop)
-        weight = torch.outer(
-            _ramp(down, self._plan.height, self._plan.tops, top),
-            _ramp(across, self._plan.width, self._plan.lefts, left),
-        )
-        self._total[:, :, rows, columns] += sample(view, down, across) * weight
-        self._weight[rows, columns] += weight
-
-    def take(self, until: int) -> tuple[int, torch.Tensor, Geometry] | None:
-        """Gives the rows of the picture that no tile from row `until` on has a part in.
-
-        Returns:
-            The first of these rows, the logarithms of the probabilities, and their geometry; None
-            where there are no such rows yet.
-        """
-        side, top = self._side, self._done
-        if until >= self._height:
-            bottom, used = self._height, self._total.shape[2]
-        else:
-            whole = until // side  # rows of the grid that are finished
-            bottom, used = (whole - 1) * side + side // 2, whole - self._first
-        if bottom <= top:
-            return None
-        kept = used - 1  # the last row is needed for the pixels below its middle, too
-        mean = self._total[:, :, :used] / self._weight[:used]
-        geometry = Geometry(
-            original=(bottom - top, self._width),
-            resized=(bottom - top, self._width),
-            padded=(used * side, self._columns * side),
-            offset=(top - self._first * side, 0),
-        )
-        self._total, self._weight = self._total[:, :, kept:].clone(), self._weight[kept:].clone()
-        self._first, self._done = self._first + kept, bottom
-        return top, mean.clamp_min_(LEAST).log_(), geometry
-
-    def _places(self, start: int, length: int, whole: int, first: int) -> tuple[AnyArray, slice]:
-        """The middles of the cells that begin in a tile, from its border, and their numbers."""
-        low, high = math.ceil(start / self._side), math.ceil((start + length) / self._side)
-        if start == 0:
-            low = 0
-        numbers = np.arange(max(low, first), high)
-        places = np.clip((numbers + 0.5) * self._side - start, 0, length)
-        return places, slice(int(numbers[0]) - first, int(numbers[-1]) + 1 - first)
-
-    def _grow(self, rows: int) -> None:
-        more = rows - self._total.shape[2]
-        if more > 0:
-            empty = self._total.new_zeros(1, self._classes, more, self._columns)
-            self._total = torch.cat([self._total, empty], dim=2)
-            self._weight = torch.cat([self._weight, self._weight.new_zeros(more, self._columns)])
-
-
-def _ramp(places: AnyArray, length: int, starts: list[int], start: int) -> torch.Tensor:
-    """The weight of places along a side of a tile: it falls towards its neighbours only."""
-    weight = np.ones_like(places)
-    number = starts.index(start)
-    if number > 0:
-        weight *= _rise(places, starts[number - 1] + length - start)
-    if number + 1 < len(starts):
-        weight *= _rise(length - places, start + length - starts[number + 1])
-    return torch.from_numpy(weight.astype(np.float32))
-
-
-def _rise(distance: AnyArray, overlap: int) -> AnyArray:
-    margin = overlap * MARGIN
-    share = np.clip((distance - margin) / (overlap - 2 * margin), 0, 1)
-    return np.maximum(share * share * (3 - 2 * share), _RIM)
+            block = sums.take(next_left)
+            if block is not None:
+                yield block

@@ -113,7 +113,7 @@ def sample(view: View, down: AnyArray, across: AnyArray) -> torch.Tensor:
     Returns:
         Probabilities between those of the nearest logits, bilinearly, (1, C, rows, columns).
     """
-    share = view.logits.float().softmax(dim=1)
+    share = view.logits.float().softmax(dim=1).cpu()
     for dimension, places in ((2, down), (3, across)):
         low, high, weight = _neighbours(
             view.geometry, dimension - 2, share.shape[dimension], places
