@@ -39,6 +39,7 @@ setup(
     extras_require={
         "keras": ["h5py>=3.8"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.1"],
+        "large": ["tifffile>=2024.7.2", "imagecodecs>=2024.6.1"],
         "numba": ["numba>=0.60"],
         "openvino": ["openvino>=2024.4"],
         "plots": ["matplotlib>=3.8"],
@@ -48,6 +49,7 @@ setup(
             "build>=1.0",
             "h5py>=3.8",
             "hypothesis>=6.100",
+            "imagecodecs>=2024.6.1",
             "matplotlib>=3.8",
             "mypy>=1.13",
             "pycocotools>=2.0.8",
@@ -55,6 +57,7 @@ setup(
             "ruff>=0.8",
             "scikit-learn>=1.4",
             "setuptools>=64",
+            "tifffile>=2024.7.2",
             "types-requests",
         ],
     },

@@ -28,6 +28,7 @@ if TYPE_CHECKING:
     from easyseg.engine.quantizing import quantize
     from easyseg.evaluation import evaluate
     from easyseg.labels import LabelSet
+    from easyseg.large import segment_large
     from easyseg.result import Segmentation
     from easyseg.semantic import semantic_segmentation
     from easyseg.training import train
@@ -55,6 +56,7 @@ __all__ = [
     "quantize",
     "segment",
     "segment_camera",
+    "segment_large",
     "segment_video",
     "semantic",
     "semantic_segmentation",
@@ -75,6 +77,7 @@ _HOMES = {
     "quantize": "easyseg.engine.quantizing",
     "segment": "easyseg.api",
     "segment_camera": "easyseg.camera",
+    "segment_large": "easyseg.large",
     "segment_video": "easyseg.api",
     "stream": "easyseg.api",
     "train": "easyseg.training",

@@ -61,6 +61,47 @@ class ClassArea:
     ratio: float
 
 
+def class_areas(counts: npt.NDArray[np.int64], label_set: LabelSet) -> tuple[ClassArea, ...]:
+    """Make a list of the classes of pixel counts, largest first, equal ones by id.
+
+    Args:
+        counts: Pixels of each of the 256 possible labels, as `draw.count` gives them.
+        label_set: What the ids mean.
+    """
+    total = int(counts.sum())
+    present = np.flatnonzero(counts[: len(label_set)]).tolist()
+    return tuple(
+        ClassArea(
+            id=i,
+            name=label_set.names[i],
+            color=label_set.color(i),
+            pixels=int(counts[i]),
+            ratio=float(counts[i] / total),
+        )
+        for i in sorted(present, key=lambda i: (-counts[i], i))
+    )
+
+
+def facts_of(
+    shape: tuple[int, int],
+    label_set: LabelSet,
+    classes: Sequence[ClassArea],
+    *,
+    model: str,
+    source: str | None,
+    timing: Mapping[str, float],
+) -> dict[str, Any]:
+    """Sum a segmented picture up in plain Python types, ready for JSON."""
+    return {
+        "model": model,
+        "dataset": label_set.name,
+        "source": source,
+        "size": {"width": shape[1], "height": shape[0]},
+        "classes": [{**vars(area), "color": list(area.color)} for area in classes],
+        "timing": {stage: float(seconds) for stage, seconds in timing.items()},
+    }
+
+
 @dataclass(frozen=True, eq=False, repr=False)
 class Segmentation(ForegroundMethods, ExportMethods):
     """A class for every pixel of one picture.
@@ -116,18 +157,7 @@ class Segmentation(ForegroundMethods, ExportMethods):
     @cached_property
     def classes(self) -> tuple[ClassArea, ...]:
         """The classes that occur, largest first, equal ones by id; void is left out."""
-        counts = draw.count(self.labels)[: len(self.label_set)]
-        present = sorted(np.flatnonzero(counts).tolist(), key=lambda i: (-counts[i], i))
-        return tuple(
-            ClassArea(
-                id=i,
-                name=self.label_set.names[i],
-                color=self.label_set.color(i),
-                pixels=int(counts[i]),
-                ratio=float(counts[i] / self.labels.size),
-            )
-            for i in present
-        )
+        return class_areas(draw.count(self.labels), self.label_set)
 
     @property
     def ratios(self) -> dict[str, float]:
@@ -280,24 +310,10 @@ class Segmentation(ForegroundMethods, ExportMethods):
 
     def to_dict(self) -> dict[str, Any]:
         """Sum the result up in plain Python types, ready for JSON, without the arrays."""
-        height, width = self.shape
-        return {
-            "model": self.model,
-            "dataset": self.label_set.name,
-            "source": self.source,
-            "size": {"width": width, "height": height},
-            "classes": [
-                {
-                    "id": area.id,
-                    "name": area.name,
-                    "color": list(area.color),
-                    "pixels": area.pixels,
-                    "ratio": area.ratio,
-                }
-                for area in self.classes
-            ],
-            "timing": {stage: float(seconds) for stage, seconds in self.timing.items()},
-        }
+        return facts_of(
+            self.shape, self.label_set, self.classes,
+            model=self.model, source=self.source, timing=self.timing,
+        )  # fmt: skip
 
     def _relabelled(self, table: AnyArray, kept: Sequence[int]) -> "Segmentation":
         """Give every label its entry of the table, and keep what is known of some classes."""

@@ -34,6 +34,7 @@ PUBLIC = {
     "quantize",
     "segment",
     "segment_camera",
+    "segment_large",
     "segment_video",
     "semantic",
     "semantic_segmentation",

@@ -22,6 +22,7 @@ ROWS = {
         "background",
         "api",
         "camera",
+        "large",
         "cli",
         "training",
         "evaluation",

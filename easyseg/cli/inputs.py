@@ -60,6 +60,13 @@ def is_url(text: str) -> bool:
     return text.lower().startswith(("http://", "https://"))
 
 
+def is_large(picture: Picture) -> bool:
+    """Tells whether a picture is a file that can only be taken part by part."""
+    from easyseg.media.parts import is_too_large
+
+    return picture.is_file and is_too_large(Path(picture.source))
+
+
 def find(arguments: Sequence[str], *, leave_out: Path | None = None) -> Inputs:
     """Finds the pictures that are meant.
 

@@ -6,7 +6,7 @@ from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
 
-from easyseg.cli.inputs import Picture
+from easyseg.cli.inputs import Picture, is_large
 from easyseg.errors import InputError, MediaError
 
 STDOUT = "-"
@@ -144,5 +144,7 @@ def _checked_file(path: Path, inputs: set[str], kind: str) -> Path:
 
 def extension_of(picture: Picture, kind: str) -> str:
     """The photograph's own where it suits; plain colours and ids must not be changed by JPEG."""
+    if is_large(picture):
+        return ".tif"
     keeps = kind == "overlay" and picture.extension and can_write(picture.extension)
     return picture.extension if keeps else ".png"

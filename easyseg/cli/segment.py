@@ -13,16 +13,17 @@ from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from easyseg.cli import COMMANDS, exports, video
+from easyseg.cli import COMMANDS, exports, large, video
 from easyseg.cli.engine import add_engine_arguments
 from easyseg.cli.exports import Save
-from easyseg.cli.inputs import STDIN, Inputs, Picture, find
+from easyseg.cli.inputs import STDIN, Inputs, Picture, find, is_large
 from easyseg.cli.outputs import KINDS, STDOUT, folder_of, plan
 from easyseg.errors import EasysegError, InputError
 
 if TYPE_CHECKING:
     from easyseg._types import AnyArray
     from easyseg.engine import Segmenter
+    from easyseg.large import LargeSegmentation
     from easyseg.result import Segmentation
 
 Saving = Callable[[argparse.Namespace, list[Picture]], AbstractContextManager[Save]]
@@ -84,7 +85,8 @@ def add_model_arguments(parser: argparse.ArgumentParser, *, live: bool = False) 
     add("--tta", action="store_true", help="average six views of each photograph: six times slower")
     add(
         "--tile", metavar="PIXELS", type=int,
-        help="cut larger photographs into tiles of this side, such as 1024, to find small things",
+        help="cut larger photographs into tiles of this side, such as 1024, to find small things; "
+        "a TIFF that is too large for memory always is, and goes from file to file",
     )  # fmt: skip
     add_engine_arguments(parser)
 
@@ -117,16 +119,23 @@ def run(options: argparse.Namespace) -> int:
     if videos:
         return video.run(options, videos)
     inputs = find(options.photos, leave_out=folder_of(options.output, several=False))
-    return segment_each(options, inputs, _saving)
+    by_parts = functools.partial(large.segment, options, inputs.pictures)
+    return segment_each(options, inputs, _saving, by_parts)
 
 
-def segment_each(options: argparse.Namespace, inputs: Inputs, saving: Saving) -> int:
+def segment_each(
+    options: argparse.Namespace,
+    inputs: Inputs,
+    saving: Saving,
+    by_parts: large.Large | None = None,
+) -> int:
     """Segments one picture after another; what fails is noted, said at the end and passed over.
 
     Args:
         options: What the user wrote.
         inputs: The pictures, and what was wrong already.
         saving: Makes, from the options and the pictures, the context with what saves each result.
+        by_parts: What segments and saves those that are too large for memory, where that can be.
 
     Returns:
         0, or 1 when some failed, or 2 when all did.
@@ -136,7 +145,8 @@ def segment_each(options: argparse.Namespace, inputs: Inputs, saving: Saving) ->
     try:
         if inputs.pictures:
             with saving(options, inputs.pictures) as save:
-                for picture, result, files in _results(options, inputs.pictures, failures, save):
+                segment = functools.partial(_segment, _opened(options), save, by_parts)
+                for picture, result, files in _results(options, inputs.pictures, failures, segment):
                     done += 1
                     _report(options, picture, result, files)
     finally:  # after Ctrl-C, too
@@ -149,20 +159,42 @@ def segment_each(options: argparse.Namespace, inputs: Inputs, saving: Saving) ->
     return 0
 
 
-def _results(
-    options: argparse.Namespace, pictures: list[Picture], failures: list[str], save: Save
-) -> "Iterator[tuple[Picture, Segmentation, list[Path]]]":
+def _opened(options: argparse.Namespace) -> "Callable[[Picture], Segmentation]":
+    """Loads the model; gives what segments a picture with it."""
     segmenter = make_segmenter(options)
     kept = None if options.classes is None else segmenter.label_set.select(options.classes)
+
+    def segment(picture: Picture) -> "Segmentation":
+        source = sys.stdin.buffer.read() if picture.source == STDIN else picture.source
+        result = segmenter(source, tta=options.tta, tile=options.tile)
+        return result if kept is None else result.only(kept)
+
+    return segment
+
+
+def _segment(
+    segment: "Callable[[Picture], Segmentation]",
+    save: Save,
+    by_parts: large.Large | None,
+    index: int,
+    picture: Picture,
+) -> "tuple[Segmentation | LargeSegmentation, list[Path]]":
+    """Segments a picture and saves the result."""
+    if by_parts is not None and is_large(picture):
+        return by_parts(index, picture)
+    result = segment(picture)
+    return result, save(index, picture, result)
+
+
+def _results(
+    options: argparse.Namespace,
+    pictures: list[Picture],
+    failures: list[str],
+    segment: "Callable[[int, Picture], tuple[Segmentation | LargeSegmentation, list[Path]]]",
+) -> "Iterator[tuple[Picture, Segmentation | LargeSegmentation, list[Path]]]":
     for index, picture in enumerate(_progress(options, pictures)):
         try:
-            result = segmenter(
-                sys.stdin.buffer.read() if picture.source == STDIN else picture.source,
-                tta=options.tta,
-                tile=options.tile,
-            )
-            result = result if kept is None else result.only(kept)
-            files = save(index, picture, result)
+            result, files = segment(index, picture)
         except BrokenPipeError:  # of the standard output
             raise
         # RuntimeError is what PyTorch raises when memory runs out.
@@ -282,7 +314,10 @@ def write_picture(target: Path | None, picture: "AnyArray") -> None:
 
 
 def _report(
-    options: argparse.Namespace, picture: Picture, result: "Segmentation", files: list[Path]
+    options: argparse.Namespace,
+    picture: Picture,
+    result: "Segmentation | LargeSegmentation",
+    files: list[Path],
 ) -> None:
     if not files or (options.quiet and not options.json):
         return
@@ -300,7 +335,7 @@ def _report(
         sys.stdout.flush()
 
 
-def _summary(result: "Segmentation") -> str:
+def _summary(result: "Segmentation | LargeSegmentation") -> str:
     from easyseg.render.legend import percent
 
     areas = [area for area in result.classes if area.id != result.label_set.background]

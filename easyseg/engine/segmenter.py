@@ -22,7 +22,7 @@ from easyseg.engine.backends import (
 )
 from easyseg.engine.device import pick_device
 from easyseg.engine.precision import pick_precision
-from easyseg.engine.tiles import check_tile, in_tiles_that_fit, segment_tiles
+from easyseg.engine.tiles import Predict, check_tile, in_tiles_that_fit, segment_tiles
 from easyseg.engine.views import average, look
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
@@ -286,14 +286,7 @@ class Segmenter:
         source: str | None,
     ) -> Segmentation:
         def work(side: int) -> tuple[LabelMap, FloatMap | None]:
-            # Smaller tiles are shown to the network at the same scale, or nothing were won.
-            size = None if side == tile or self.size is None else self.size * side // tile
-            segmenter = self if size is None else self.with_size(max(SIZES[0], size))
-
-            def predict(part: Image) -> tuple[torch.Tensor, Geometry]:
-                prediction = segmenter.predict(part, tta=tta)
-                return prediction.logits, prediction.geometry
-
+            predict = self.tile_predictor(side, instead_of=tile, tta=tta)
             return segment_tiles(image, side, predict, confidence=confidence)
 
         found, certain = _timed(timing, "tiles", lambda: in_tiles_that_fit(work, tile))
@@ -301,6 +294,24 @@ class Segmenter:
         return Segmentation(
             found, self.label_set, image, self.name, timing, source, confidence_map=certain
         )
+
+    def tile_predictor(self, side: int, *, instead_of: int, tta: bool = False) -> Predict:
+        """Gives what says of a tile of some side what the network sees in it.
+
+        Args:
+            side: Of the tiles.
+            instead_of: The side that was asked for: smaller tiles are shown to the network at the
+                same scale, or no memory were won.
+            tta: As for a call.
+        """
+        size = None if side == instead_of or self.size is None else self.size * side // instead_of
+        segmenter = self if size is None else self.with_size(max(SIZES[0], size))
+
+        def predict(part: Image) -> tuple[torch.Tensor, Geometry]:
+            prediction = segmenter.predict(part, tta=tta)
+            return prediction.logits, prediction.geometry
+
+        return predict
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         logits = self.logits(x)[:, self.weights.first_class :]

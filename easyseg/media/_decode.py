@@ -18,7 +18,7 @@ from easyseg.media._pixels import to_rgb
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "HEIF")
 _EXIF_ORIENTATION = 0x0112
 # After a transposition for 5 to 8, the flip (as OpenCV codes it) that turns a picture upright.
-_FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
+FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 _JPEG_END = b"\xff\xd9"
 
 _NOT_PICTURES = (
@@ -57,7 +57,7 @@ def decode(stream: BinaryIO, name: str, max_pixels: int) -> Image:
                 pixels = _convert(picture)
             except InputError as error:
                 raise MediaError(f"cannot read {name}: {error}") from error
-        return _upright(pixels, _orientation(picture))
+        return upright(pixels, _orientation(picture))
 
 
 def pillow_to_rgb(picture: PillowImage.Image, name: str, max_pixels: int) -> Image:
@@ -101,9 +101,10 @@ def _damage_as_media_error(name: str) -> Iterator[None]:
 def _check_size(picture: PillowImage.Image, name: str, max_pixels: int) -> None:
     width, height = picture.size
     if width * height > max_pixels:
+        advice = "; easyseg.segment_large reads it by parts" if picture.format == "TIFF" else ""
         raise MediaError(
             f"cannot read {name}: {width}x{height} is {width * height:,} pixels and the limit is "
-            f"{max_pixels:,}; if you trust the source, pass max_pixels={width * height}"
+            f"{max_pixels:,}; if you trust the source, pass max_pixels={width * height}{advice}"
         )
 
 
@@ -203,10 +204,11 @@ def _orientation(picture: PillowImage.Image) -> int:
     return value if isinstance(value, int) and 1 <= value <= 8 else 1
 
 
-def _upright(pixels: Image, orientation: int) -> Image:
+def upright(pixels: Image, orientation: int) -> Image:
+    """Turns the pixels of a file as its EXIF orientation, 1 to 8, says."""
     upright: AnyArray = pixels
     if orientation >= 5:
         upright = cv2.transpose(upright)
-    if orientation in _FLIPS:
-        upright = cv2.flip(upright, _FLIPS[orientation])
+    if orientation in FLIPS:
+        upright = cv2.flip(upright, FLIPS[orientation])
     return np.asarray(upright, dtype=np.uint8)

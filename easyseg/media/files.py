@@ -7,7 +7,7 @@ import itertools
 import os
 import secrets
 import stat
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import BinaryIO
 
@@ -76,6 +76,7 @@ class PendingFile:
 
     Attributes:
         path: The target.
+        part: Where the data are until it is complete.
 
     Raises:
         MediaError: There can be no such file.
@@ -85,7 +86,7 @@ class PendingFile:
         self.path = path
         with _os_error_as_media_error("write", path):
             self._target = path.resolve()
-        self._part = self._target.with_name(f".easyseg-{secrets.token_hex(8)}.part")
+        self.part = self._target.with_name(f".easyseg-{secrets.token_hex(8)}.part")
         self._file: BinaryIO | None = None  # whatever is opened, `discard` can find
         self._size = 0
 
@@ -103,6 +104,24 @@ class PendingFile:
             file.write(data)
         self._size += len(data)
 
+    def fill(self, write: Callable[[BinaryIO], None]) -> None:
+        """Lets something write the file that goes back and forth in it.
+
+        Args:
+            write: Takes the open file; what it raises, other than OSError, is passed on.
+
+        Raises:
+            MediaError: It cannot be written, the disk may be full.
+        """
+        with _os_error_as_media_error("write", self.path):
+            file = self._open()
+        try:
+            write(file)
+            self._size = file.seek(0, os.SEEK_END)
+        except OSError as error:
+            reason = _reason(self.path, error)
+            raise MediaError(f"cannot write {_shortened(self.path)}: {reason}") from error
+
     def complete(self) -> None:
         """Gives the file its name.
 
@@ -113,12 +132,12 @@ class PendingFile:
             with self._open() as file:
                 file.truncate(self._size)  # an interrupted piece goes
             if self._target.exists():
-                self._part.chmod(stat.S_IMODE(self._target.stat().st_mode))
-            self._part.replace(self._target)
+                self.part.chmod(stat.S_IMODE(self._target.stat().st_mode))
+            self.part.replace(self._target)
 
     def _open(self) -> BinaryIO:
         if self._file is None:
-            self._file = self._part.open("xb")
+            self._file = self.part.open("xb")
         return self._file
 
     def discard(self) -> None:
@@ -127,7 +146,7 @@ class PendingFile:
             if self._file is not None:
                 self._file.close()
         with contextlib.suppress(OSError):
-            self._part.unlink()
+            self.part.unlink()
 
 
 def make_folder(folder: Path) -> None:

@@ -49,6 +49,9 @@ IMAGE_EXTENSIONS: frozenset[str] = frozenset(
 )
 """Extensions of the files that `read` reads, lower case with the dot: for searching folders."""
 
+MAX_PIXELS = 500_000_000
+"""Pixels of a picture that is taken into memory unless another limit is given."""
+
 _INTERPOLATIONS = {
     "bilinear": cv2.INTER_LINEAR,
     "bicubic": cv2.INTER_CUBIC,
@@ -61,7 +64,7 @@ def read(
     source: ImageSource,
     *,
     color: Literal["rgb", "bgr"] = "rgb",
-    max_pixels: int = 500_000_000,
+    max_pixels: int = MAX_PIXELS,
 ) -> Image:
     """Reads one picture from wherever it is.
 

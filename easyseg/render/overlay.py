@@ -22,6 +22,7 @@ def overlay(
     classes: ClassSelection | None = None,
     outline: bool = True,
     legend: bool = True,
+    thickness: int | None = None,
 ) -> Image:
     """Draw classes as translucent areas over the photograph.
 
@@ -36,6 +37,7 @@ def overlay(
         classes: Draw only these, by id or name; None draws all but the background.
         outline: Whether to draw a thin line along the borders of the drawn classes.
         legend: Whether to list the drawn classes with their share of the picture in a corner.
+        thickness: Of the lines, in pixels on each side of a border; None suits the picture.
 
     Returns:
         A new RGB uint8 (H, W, 3) image.
@@ -52,7 +54,7 @@ def overlay(
     result = draw.lookup(labels, color_table(label_set))
     draw.blend_(result, image, alpha, drawn)
     if outline:
-        edges = draw.borders(labels, _outline_thickness(*labels.shape))
+        edges = draw.borders(labels, thickness or outline_thickness(*labels.shape))
         edges &= drawn
         draw.paint_(result, labels, outline_table(label_set), edges)
     if legend:
@@ -60,6 +62,6 @@ def overlay(
     return result
 
 
-def _outline_thickness(height: int, width: int) -> int:
+def outline_thickness(height: int, width: int) -> int:
     """Pixels on each side of a border: 1 at 1280x960, 2 at 1920x1080, 3 at 3840x2160."""
     return max(1, round(math.sqrt(height * width) / 900))

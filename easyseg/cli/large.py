@@ -1,0 +1,62 @@
+"""The part of the plain command for pictures that are too large for memory."""
+
+import argparse
+from collections.abc import Callable, Sequence
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from easyseg.cli import outputs
+from easyseg.cli.inputs import Picture
+from easyseg.errors import InputError
+
+if TYPE_CHECKING:
+    from easyseg.large import LargeSegmentation
+
+Large = Callable[[int, Picture], "tuple[LargeSegmentation, list[Path]]"]
+"""Segments a picture, given with its place among all, from file to file; tells the files, too."""
+
+TILE = 1024
+"""Side of the tiles where none is asked for."""
+
+
+def segment(
+    options: argparse.Namespace, pictures: Sequence[Picture], index: int, picture: Picture
+) -> "tuple[LargeSegmentation, list[Path]]":
+    """Segments one of some pictures from file to file.
+
+    Raises:
+        InputError: If the options ask for what takes the whole picture.
+        MediaError: If it cannot be read or written.
+    """
+    from easyseg.large import segment_large
+    from easyseg.media.files import make_folder
+
+    if options.export is not None:
+        raise InputError(
+            "the picture is too large for memory, and exports take all of it: use --kind labels, "
+            "which writes the class ids to a TIFF"
+        )
+    target = outputs.plan(pictures, options.output, options.kind)[index]
+    if target is None:
+        raise InputError("the picture is too large for the standard output: give a file, .tif")
+    make_folder(target.parent)
+    result = segment_large(
+        picture.source,
+        target if options.kind == "overlay" else None,
+        colors=target if options.kind == "colors" else None,
+        labels=target if options.kind == "labels" else None,
+        dataset=options.dataset,
+        model=options.model,
+        classes=options.classes,
+        device=options.device,
+        precision=options.precision,
+        backend=options.backend,
+        size=options.size,
+        output_stride=options.output_stride,
+        tile=options.tile or TILE,
+        tta=options.tta,
+        alpha=options.alpha,
+        outline=not options.no_outline,
+        progress=False if options.quiet else None,
+    )
+    return result, [target]
