@@ -1,5 +1,9 @@
 """The segmentation drawn over a picture of 1920x1080."""
 
+from collections.abc import Callable
+from functools import partial
+from typing import Any
+
 import numpy as np
 
 from benchmarks import subjects
@@ -12,6 +16,7 @@ from easyseg.media import draw
 from easyseg.media import image as media
 from easyseg.render.colorize import color_table
 from easyseg.render.legend import draw_legend_
+from easyseg.render.overlay import COMPILED
 from easyseg.transforms import Geometry, restore
 
 PART = "drawing"
@@ -25,24 +30,33 @@ def run(settings: Settings) -> Results:
     labels = restore(subjects.real_logits(), Geometry(SIZE, SIZE, SIZE))
     ids = tuple(range(len(ADE20K)))
     canvas = image.copy()
-    ways = {
+    kinds: dict[str, dict[str, bool]] = {
+        "colours": {"outline": False, "legend": False},
+        "colours and outlines": {"legend": False},
+        "colours, outlines, legend": {},
+    }
+    ways: dict[str, Callable[[], object]] = {
         USUAL: lambda: _usual(image, labels),
         "one class after another": lambda: class_by_class(image, labels),
-        "easyseg, colours": lambda: render.overlay(
-            image, labels, ADE20K, outline=False, legend=False
-        ),
-        "easyseg, colours and outlines": lambda: render.overlay(
-            image, labels, ADE20K, legend=False
-        ),
-        "easyseg, colours, outlines, legend": lambda: render.overlay(image, labels, ADE20K),
     }
+    compiled = COMPILED._module if COMPILED.load() else None
+    for name, options in kinds.items():
+        ways[f"easyseg, {name}"] = partial(_overlay, None, image, labels, options)
+        if compiled is not None:
+            ways[f"easyseg, numba, {name}"] = partial(_overlay, compiled, image, labels, options)
     results = compare(PART, "overlay at 1920x1080", ways, settings.turns, USUAL)
     steps = {
         "colours": lambda: draw.lookup(labels, color_table(ADE20K)),
         "borders": lambda: draw.borders(labels, 2),
-        "legend": lambda: draw_legend_(canvas, labels, ADE20K, ids),
+        "legend": lambda: draw_legend_(canvas, draw.count(labels), ADE20K, ids),
     }
     return results + compare(PART, "steps at 1920x1080", steps, settings.turns, "colours")
+
+
+def _overlay(compiled: Any, image: Image, labels: LabelMap, options: dict[str, bool]) -> Image:
+    """Draws with the kernels of numba, or without any."""
+    COMPILED._module = compiled
+    return render.overlay(image, labels, ADE20K, **options)
 
 
 def _usual(image: Image, labels: LabelMap) -> Image:

@@ -16,7 +16,7 @@ NAIVE = "interpolate, then argmax"
 def run(settings: Settings) -> Results:
     """Measures 150 classes, 128x128 logits of a real photograph."""
     logits = subjects.real_logits().contiguous()
-    compiled = accelerator.load()
+    compiled = accelerator.RESTORING.load()
     results: Results = []
     if not compiled:
         results.append(Skipped(PART, "easyseg, numba", "numba is not installed"))
@@ -70,13 +70,13 @@ class using:  # noqa: N801 - reads as a statement
 
     def __enter__(self) -> None:
         """Switches."""
-        self._before = accelerator._kernels
+        self._before = accelerator.RESTORING._module
         if self._way == "numpy":
-            accelerator._kernels = None
+            accelerator.RESTORING._module = None
 
     def __exit__(self, *_: object) -> None:
         """Switches back."""
-        accelerator._kernels = self._before
+        accelerator.RESTORING._module = self._before
 
 
 def _check(ways: dict) -> None:

@@ -13,6 +13,8 @@ from easyseg.media import draw
 from easyseg.render.check import check_image, drawn_ids
 from easyseg.render.colorize import color_table, outline_table
 
+Counts = npt.NDArray[np.int64]
+
 _PANEL: Color = (17, 19, 24)
 _PANEL_OPACITY = 0.74
 _NAME: Color = (255, 255, 255)
@@ -108,16 +110,14 @@ def legend(
     """
     check_image(image, labels)
     result = image.copy(order="C")
-    draw_legend_(result, labels, label_set, drawn_ids(label_set, classes))
+    draw_legend_(result, draw.count(labels), label_set, drawn_ids(label_set, classes))
     return result
 
 
-def draw_legend_(
-    canvas: Image, labels: LabelMap, label_set: LabelSet, ids: tuple[int, ...]
-) -> None:
-    """Draw the legend of the classes ``ids`` into ``canvas``; see `legend`."""
-    layout = _Layout.of_frame(*labels.shape)
-    rows = legend_rows(labels, label_set, ids, layout.max_rows)
+def draw_legend_(canvas: Image, counts: Counts, label_set: LabelSet, ids: tuple[int, ...]) -> None:
+    """Draw the legend of the classes ``ids`` into ``canvas``; see `legend` and `legend_rows`."""
+    layout = _Layout.of_frame(*canvas.shape[:2])
+    rows = legend_rows(counts, label_set, ids, layout.max_rows)
     panel = _panel(rows, layout) if rows else None
     if panel is not None:
         height = panel.opacity.shape[0]
@@ -125,12 +125,12 @@ def draw_legend_(
 
 
 def legend_rows(
-    labels: LabelMap, label_set: LabelSet, ids: tuple[int, ...], max_rows: int
+    counts: Counts, label_set: LabelSet, ids: tuple[int, ...], max_rows: int
 ) -> tuple[LegendRow, ...]:
     """Choose what the legend says, at most ``max_rows`` lines, the largest class first.
 
     Args:
-        labels: (H, W) uint8 class ids.
+        counts: (256,) int64, how many pixels of the picture carry each label.
         label_set: Gives names and colours.
         ids: The classes to list if they occur.
         max_rows: Number of lines that fit.
@@ -138,11 +138,11 @@ def legend_rows(
     Returns:
         The lines; none when no class occurs, or when the largest would not fit.
     """
-    counts = draw.count(labels)
     present = sorted((i for i in ids if counts[i]), key=lambda i: (-counts[i], i))
     if not present or max_rows < 1:
         return ()
-    ratios = {i: float(counts[i] / labels.size) for i in present}
+    pixels = counts.sum()
+    ratios = {i: float(counts[i] / pixels) for i in present}
     major = [i for i in present if ratios[i] >= _MINOR_RATIO] or present[:1]
     # A single class left out is named: "+ 1 more" would take the same line.
     listed = present if len(present) - len(major) == 1 else major

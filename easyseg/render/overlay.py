@@ -1,8 +1,11 @@
 """The segmentation laid over its photograph."""
 
 import math
+from functools import lru_cache
+from typing import Any
 
 import numpy as np
+import numpy.typing as npt
 
 from easyseg._types import ClassSelection, Image, LabelMap
 from easyseg.errors import InputError
@@ -10,7 +13,14 @@ from easyseg.labels import LabelSet
 from easyseg.media import draw
 from easyseg.render.check import check_image, drawn_ids
 from easyseg.render.colorize import color_table, outline_table
-from easyseg.render.legend import draw_legend_
+from easyseg.render.legend import Counts, draw_legend_
+from easyseg.transforms.accelerator import Kernels, in_threads
+
+COMPILED = Kernels("easyseg.render.compiled")
+"""What draws the same picture faster."""
+
+_WIDEST = 8192
+"""Pixels; beyond, a row of every colour would take more memory than is worth it."""
 
 
 def overlay(
@@ -50,16 +60,84 @@ def overlay(
     if not isinstance(alpha, (int, float, np.number)) or not 0 <= alpha <= 1:
         raise InputError(f"alpha must be from 0 (photograph) to 1 (plain colour), got {alpha!r}")
     ids = drawn_ids(label_set, classes)
+    thickness = (thickness or outline_thickness(*labels.shape)) if outline else 0
+    kernels = COMPILED.get() if labels.shape[1] <= _WIDEST else None
+    if kernels is not None and _blends_alike(kernels, float(alpha)):
+        result, counts = _draw_compiled(
+            kernels, image, labels, label_set, ids, float(alpha), thickness
+        )
+    else:
+        result, counts = _draw(image, labels, label_set, ids, alpha, thickness), None
+    if legend:
+        draw_legend_(result, draw.count(labels) if counts is None else counts, label_set, ids)
+    return result
+
+
+def _draw(
+    image: Image,
+    labels: LabelMap,
+    label_set: LabelSet,
+    ids: tuple[int, ...],
+    alpha: float,
+    thickness: int,
+) -> Image:
     drawn = draw.select(labels, ids)
     result = draw.lookup(labels, color_table(label_set))
     draw.blend_(result, image, alpha, drawn)
-    if outline:
-        edges = draw.borders(labels, thickness or outline_thickness(*labels.shape))
+    if thickness:
+        edges = draw.borders(labels, thickness)
         edges &= drawn
         draw.paint_(result, labels, outline_table(label_set), edges)
-    if legend:
-        draw_legend_(result, labels, label_set, ids)
     return result
+
+
+def _draw_compiled(
+    kernels: Any,
+    image: Image,
+    labels: LabelMap,
+    label_set: LabelSet,
+    ids: tuple[int, ...],
+    alpha: float,
+    thickness: int,
+) -> tuple[Image, Counts]:
+    """Do as `_draw`, with numba, and count the pixels of each of the 256 possible labels."""
+    image, labels = np.ascontiguousarray(image), np.ascontiguousarray(labels)
+    colors, lines = _row_tables(label_set, labels.shape[1])
+    drawn = np.zeros(256, np.uint8)
+    drawn[list(ids)] = 1
+    result: Image = np.empty(image.shape, np.uint8)
+    parts: list[Counts] = []
+
+    def work(first: int, last: int) -> None:
+        counts = np.zeros(256, np.int64)
+        kernels.overlay_rows(
+            image, labels, colors, lines, drawn, 1 - alpha, alpha, thickness, result, counts,
+            first, last,
+        )  # fmt: skip
+        parts.append(counts)
+
+    in_threads(work, len(labels))
+    return result, np.sum(parts, axis=0)
+
+
+@lru_cache(maxsize=4)
+def _row_tables(
+    label_set: LabelSet, width: int
+) -> tuple[npt.NDArray[np.uint8], npt.NDArray[np.uint8]]:
+    """Fill rows of pixels with each label's colour, and with its outline's: (256, 3 width) both."""
+    colors, lines = (
+        np.tile(table, (1, width)) for table in (color_table(label_set), outline_table(label_set))
+    )
+    return colors, lines
+
+
+@lru_cache(maxsize=64)
+def _blends_alike(kernels: Any, alpha: float) -> bool:
+    """Whether compiled code rounds as OpenCV does, which depends on the processor."""
+    below, above = np.indices((256, 256), np.uint8)
+    expected, out = draw.blend(below, above, alpha), np.empty(below.size, np.uint8)
+    kernels.blend_bytes(below.reshape(-1), above.reshape(-1), out, 1 - alpha, alpha)
+    return np.array_equal(out, expected.reshape(-1))
 
 
 def outline_thickness(height: int, width: int) -> int:

@@ -66,7 +66,7 @@ def winner_confidence(logits: torch.Tensor, geometry: Geometry, labels: LabelMap
             f"labels must be whole numbers of shape {geometry.original}, as restore gives them, "
             f"got {labels.dtype} {labels.shape}"
         )
-    kernels = accelerator.kernels()
+    kernels = accelerator.RESTORING.get()
     if kernels is not None:
         known_labels = np.where((labels >= 0) & (labels < len(grid)), labels, -1)
         return _share_compiled(kernels, grid, geometry, known_labels.astype(np.int16), None)
@@ -99,7 +99,7 @@ def class_probability(
     grid = as_grid(logits)
     chosen = torch.zeros(len(grid))
     chosen[_checked_ids(class_ids, len(grid))] = 1
-    kernels = accelerator.kernels()
+    kernels = accelerator.RESTORING.get()
     if kernels is not None:
         return _share_compiled(kernels, grid, geometry, None, chosen.numpy())
     probability: FloatMap = np.empty(geometry.original, np.float32)

@@ -5,6 +5,7 @@ import pytest
 
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
+from easyseg.media import draw
 from easyseg.render import legend, overlay
 from easyseg.render.legend import legend_rows
 
@@ -21,7 +22,8 @@ def _labels(shape, counts):
 
 def _said(labels, label_set, max_rows=10, ids=None):
     ids = tuple(range(len(label_set))) if ids is None else ids
-    return [(row.name, row.number) for row in legend_rows(labels, label_set, ids, max_rows)]
+    rows = legend_rows(draw.count(labels), label_set, ids, max_rows)
+    return [(row.name, row.number) for row in rows]
 
 
 def _changed(image, labels, label_set=PASCAL_VOC, **options):

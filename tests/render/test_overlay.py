@@ -1,5 +1,8 @@
 """The overlay: what is blended, what is left alone, where the lines are."""
 
+import sys
+from types import ModuleType
+
 import numpy as np
 import pytest
 from hypothesis import given, settings
@@ -9,7 +12,9 @@ from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC
 from easyseg.render import overlay
 from easyseg.render.colorize import color_table, outline_table
+from easyseg.render.overlay import COMPILED
 
+SIZES = [(1, 1), (1, 4000), (4000, 3), (2, 2), (17, 300)]
 PLAIN = {"outline": False, "legend": False}
 
 
@@ -130,7 +135,7 @@ def test_arrays_in_any_layout():
     np.testing.assert_array_equal(fortran, overlay(image, labels, PASCAL_VOC))
 
 
-@pytest.mark.parametrize("shape", [(1, 1), (1, 4000), (4000, 3), (2, 2), (17, 300)])
+@pytest.mark.parametrize("shape", SIZES)
 def test_odd_sizes(shape):
     rng = np.random.default_rng(1)
     image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
@@ -168,3 +173,59 @@ def test_other_images_are_refused(image, came):
 def test_an_unknown_class_is_refused():
     with pytest.raises(InputError, match="persn"):
         overlay(_photograph((4, 4)), np.zeros((4, 4), np.uint8), PASCAL_VOC, classes="persn")
+
+
+@pytest.fixture
+def compiled():
+    """Gives a function that draws an overlay with numba and without, which must be the same."""
+    pytest.importorskip("numba")
+    before = COMPILED._module
+
+    def both(*args, **kwargs):
+        COMPILED._module = None
+        plain = overlay(*args, **kwargs)
+        assert COMPILED.load()
+        fast = overlay(*args, **kwargs)
+        np.testing.assert_array_equal(fast, plain)
+        return fast
+
+    yield both
+    COMPILED._module = before
+
+
+@pytest.mark.parametrize("shape", [*SIZES, (33, 65), (1, 2), (3, 1), (300, 420)])
+@pytest.mark.parametrize("options", [PLAIN, {"legend": False}, {}, {"classes": ["dog", 3]}])
+def test_compiled_code_draws_the_same(compiled, shape, options):
+    rng = np.random.default_rng(2)
+    image = rng.integers(0, 256, (*shape, 3), dtype=np.uint8)
+    noise = rng.choice(np.array([0, 3, 12, 20, 255], np.uint8), shape)
+    areas = np.kron(noise[::20, ::20], np.ones((20, 20), np.uint8))[: shape[0], : shape[1]]
+    for labels in (noise, np.ascontiguousarray(areas), np.zeros(shape, np.uint8)):
+        compiled(image, labels, PASCAL_VOC, **options)
+
+
+@pytest.mark.parametrize("thickness", [1, 2, 3, 5])
+def test_compiled_lines_are_as_thick(monkeypatch, thickness, compiled):
+    monkeypatch.setattr(
+        sys.modules["easyseg.render.overlay"], "outline_thickness", lambda *_: thickness
+    )
+    labels = np.random.default_rng(5).integers(0, 9, (9, 12), dtype=np.uint8)
+    labels = np.kron(labels, np.ones((11, 9), np.uint8))
+    compiled(_photograph(labels.shape), labels, ADE20K)
+
+
+def test_compiled_code_takes_any_alpha_and_layout(compiled):
+    image, labels = _photograph((60, 80)), _scene()
+    for alpha in (0, 0.1, 0.5, 0.6, np.float32(0.3), 1):
+        compiled(image, labels, PASCAL_VOC, alpha=alpha)
+    compiled(image[::-1, ::-1], labels[::-1, ::-1], PASCAL_VOC)
+    compiled(np.asfortranarray(image), np.asfortranarray(labels), PASCAL_VOC)
+
+
+def test_where_compiled_code_would_round_otherwise_it_is_not_used(compiled, monkeypatch):
+    image, labels = _photograph((60, 80)), _scene()
+    expected = compiled(image, labels, PASCAL_VOC)
+    wrong = ModuleType("wrong")
+    wrong.blend_bytes = lambda *_: None
+    monkeypatch.setattr(COMPILED, "_module", wrong)
+    np.testing.assert_array_equal(overlay(image, labels, PASCAL_VOC), expected)

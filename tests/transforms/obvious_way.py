@@ -21,16 +21,16 @@ WAYS = ("numpy", "numba")
 @contextlib.contextmanager
 def computed_by(way: str) -> Iterator[None]:
     """Has everything inside computed by NumPy and PyTorch, or by the kernels of numba."""
-    before = accelerator._kernels
+    before = accelerator.RESTORING._module
     if way == "numba":
         pytest.importorskip("numba")
-        assert accelerator.load()
+        assert accelerator.RESTORING.load()
     else:
-        accelerator._kernels = None
+        accelerator.RESTORING._module = None
     try:
         yield
     finally:
-        accelerator._kernels = before
+        accelerator.RESTORING._module = before
 
 
 def plain(size: tuple[int, int], *, align_corners: bool = False) -> Geometry:
