@@ -20,6 +20,14 @@ _Bytes = npt.NDArray[np.uint8]
 _Counts = npt.NDArray[np.int64]
 
 _OPTIONS: Any = {"nogil": True, "cache": True, "error_model": "numpy"}
+_LINE, _PLANE, _PICTURE = (
+    numba.types.Array(numba.uint8, axes, "C", readonly=True) for axes in (1, 2, 3)
+)
+"""Arrays of bytes that are only read: those of a result cannot be written to."""
+
+_OUT, _OUT_PLANE, _OUT_PICTURE = numba.uint8[::1], numba.uint8[:, ::1], numba.uint8[:, :, ::1]
+_F4, _I8, _STARTS = numba.float32, numba.int64, numba.int64[::1]
+
 _ROWS = 32
 """Rows whose borders are looked for at a time: they stay in the processor's cache."""
 
@@ -27,7 +35,7 @@ _SHORT = 8
 """Runs of fewer pixels are copied without a call."""
 
 
-@numba.njit("void(u1[::1],u1[::1],u1[::1],f4,f4)", fastmath={"contract"}, **_OPTIONS)
+@numba.njit(numba.void(_LINE, _LINE, _OUT, _F4, _F4), fastmath={"contract"}, **_OPTIONS)
 def blend_bytes(below: _Bytes, above: _Bytes, out: _Bytes, rest: float, alpha: float) -> None:
     """Write ``rest * below + alpha * above``, rounded to even where it lies in the middle."""
     for place in range(len(out)):
@@ -35,26 +43,26 @@ def blend_bytes(below: _Bytes, above: _Bytes, out: _Bytes, rest: float, alpha: f
         out[place] = np.uint8(np.int32(np.rint(value)))
 
 
-@numba.njit("void(u1[::1],u1[::1])", **_OPTIONS)
+@numba.njit(numba.void(_LINE, _OUT), **_OPTIONS)
 def _copy(source: _Bytes, target: _Bytes) -> None:
     for place in range(len(target)):
         target[place] = source[place]
 
 
-@numba.njit("void(u1[::1],u1[::1])", **_OPTIONS)
+@numba.njit(numba.void(_LINE, _OUT), **_OPTIONS)
 def _unite(source: _Bytes, target: _Bytes) -> None:
     for place in range(len(target)):
         target[place] |= source[place]
 
 
-@numba.njit("void(u1[::1])", **_OPTIONS)
+@numba.njit(numba.void(_OUT), **_OPTIONS)
 def _flag(flags: _Bytes) -> None:
     """Make 1 of all that is not 0."""
     for place in range(len(flags)):
         flags[place] = min(flags[place], np.uint8(1))
 
 
-@numba.njit("void(u1[::1],u1[::1],u1[::1],u1[::1],u1[::1])", **_OPTIONS)
+@numba.njit(numba.void(_LINE, _LINE, _LINE, _LINE, _OUT), **_OPTIONS)
 def _compare(own: _Bytes, right: _Bytes, below: _Bytes, across: _Bytes, out: _Bytes) -> None:
     """Write something other than 0 where a square of four labels holds several."""
     for place in range(len(out)):
@@ -62,14 +70,14 @@ def _compare(own: _Bytes, right: _Bytes, below: _Bytes, across: _Bytes, out: _By
         out[place] = (label ^ right[place]) | (label ^ below[place]) | (label ^ across[place])
 
 
-@numba.njit("void(u1[::1],u1[::1],u1[::1],u1[::1],u1[::1])", **_OPTIONS)
+@numba.njit(numba.void(_LINE, _LINE, _LINE, _LINE, _OUT), **_OPTIONS)
 def _change(label: _Bytes, last: _Bytes, edge: _Bytes, last_edge: _Bytes, out: _Bytes) -> None:
     """Write something other than 0 where a pixel differs from the one before it."""
     for place in range(len(out)):
         out[place] = (label[place] ^ last[place]) | (edge[place] ^ last_edge[place])
 
 
-@numba.njit("void(u1[:,::1],i8,i8,u1[:,::1],u1[:,::1])", **_OPTIONS)
+@numba.njit(numba.void(_PLANE, _I8, _I8, _OUT_PLANE, _OUT_PLANE), **_OPTIONS)
 def _borders(labels: LabelMap, thickness: int, first: int, squares: _Bytes, edges: _Bytes) -> None:
     """Find the pixels near another label, as `easyseg.media.draw.borders` does.
 
@@ -99,7 +107,7 @@ def _borders(labels: LabelMap, thickness: int, first: int, squares: _Bytes, edge
     _flag(out)
 
 
-@numba.njit("i8(u1[::1],u1[::1],u1[::1],u8[::1],i8[::1])", **_OPTIONS)
+@numba.njit(_I8(_LINE, _LINE, _OUT, numba.uint64[::1], _STARTS), **_OPTIONS)
 def _cut(
     labels: _Bytes, edges: _Bytes, changed: _Bytes, eights: npt.NDArray[np.uint64], starts: _Counts
 ) -> int:
@@ -130,7 +138,7 @@ def _cut(
     return count
 
 
-@numba.njit("void(u1[::1],u1[::1],i8,i8)", **_OPTIONS)
+@numba.njit(numba.void(_LINE, _OUT, _I8, _I8), **_OPTIONS)
 def _copy_run(source: _Bytes, target: _Bytes, start: int, stop: int) -> None:
     """Copy the three bytes of the pixels from ``start`` to ``stop``."""
     if stop - start < _SHORT:
@@ -141,7 +149,9 @@ def _copy_run(source: _Bytes, target: _Bytes, start: int, stop: int) -> None:
 
 
 @numba.njit(
-    "void(u1[:,:,::1],u1[:,::1],u1[:,::1],u1[:,::1],u1[::1],f4,f4,i8,u1[:,:,::1],i8[::1],i8,i8)",
+    numba.void(
+        _PICTURE, _PLANE, _PLANE, _PLANE, _LINE, _F4, _F4, _I8, _OUT_PICTURE, _STARTS, _I8, _I8
+    ),
     **_OPTIONS,
 )
 def overlay_rows(

@@ -220,6 +220,8 @@ def test_compiled_code_takes_any_alpha_and_layout(compiled):
         compiled(image, labels, PASCAL_VOC, alpha=alpha)
     compiled(image[::-1, ::-1], labels[::-1, ::-1], PASCAL_VOC)
     compiled(np.asfortranarray(image), np.asfortranarray(labels), PASCAL_VOC)
+    image.flags.writeable = labels.flags.writeable = False
+    compiled(image, labels, PASCAL_VOC)
 
 
 def test_where_compiled_code_would_round_otherwise_it_is_not_used(compiled, monkeypatch):
