@@ -11,7 +11,7 @@ import numpy as np
 from easyseg._types import LabelMap
 from easyseg.datasets.base import Dataset, Item
 from easyseg.datasets.classes import BACKGROUND_NAMES, from_names
-from easyseg.datasets.polygons import fill_polygons
+from easyseg.datasets.polygons import fill_part
 from easyseg.datasets.rle import decode_rle
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
@@ -143,17 +143,18 @@ def _read_labels(
         try:
             if isinstance(segmentation, Mapping):
                 mask = decode_rle(segmentation)
+                place = (slice(0, size[0]), slice(0, size[1]))
+                if mask.shape != size:
+                    raise InputError(f"its size is {mask.shape}, and the photograph's {size}")
             else:
                 rings = [np.reshape(ring, (-1, 2)) for ring in segmentation or ()]
-                mask = fill_polygons(rings, size)
-            if mask.shape != size:
-                raise InputError(f"its size is {mask.shape}, and the photograph's {size}")
-            masks.append((mask, class_of[annotation["category_id"]]))
+                place, mask = fill_part(rings, size)
+            masks.append((place, mask, class_of[annotation["category_id"]]))
         except (InputError, KeyError, TypeError, ValueError) as error:
             raise InputError(
                 f"the annotation {annotation.get('id')!r} of {record['file_name']!r} cannot be "
                 f"used: {error}"
             ) from error
-    for mask, class_id in sorted(masks, key=lambda one: -int(one[0].sum())):
-        labels[mask] = class_id
+    for place, mask, class_id in sorted(masks, key=lambda one: -int(one[1].sum())):
+        labels[place][mask] = class_id
     return labels

@@ -14,7 +14,7 @@ from easyseg._types import Image, LabelMap, Mask
 from easyseg.datasets.base import VOID, Dataset, Item
 from easyseg.datasets.classes import BACKGROUND_NAMES, from_names
 from easyseg.datasets.folders import find_files
-from easyseg.datasets.polygons import circle, fill_polygon
+from easyseg.datasets.polygons import Place, circle, fill_part
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import LabelSet
 from easyseg.media.image import read
@@ -114,7 +114,8 @@ def _read_labels(path: Path, label_set: LabelSet) -> LabelMap:
     for shape in content["shapes"]:
         try:
             class_id = _class_id(str(shape.get("label")), label_set)
-            labels[_mask(shape, size, path)] = class_id
+            place, mask = _mask(shape, size, path)
+            labels[place][mask] = class_id
         except (InputError, TypeError, ValueError) as error:
             raise InputError(f"a shape of {str(path)!r} cannot be used: {error}") from error
     return labels
@@ -128,20 +129,22 @@ def _class_id(label: str, label_set: LabelSet) -> int:
     return label_set.find(label)
 
 
-def _mask(shape: dict[str, Any], size: tuple[int, int], path: Path) -> Mask:
+def _mask(shape: dict[str, Any], size: tuple[int, int], path: Path) -> tuple[Place, Mask]:
+    """The part of the picture that a shape is in, and its pixels there."""
+    everywhere = (slice(0, size[0]), slice(0, size[1]))
     kind, points = shape.get("shape_type", "polygon"), shape.get("points", [])
     if kind == "polygon":
-        return fill_polygon(points, size)
+        return fill_part([points], size)
     if kind in WITHOUT_AREA:
-        return np.zeros(size, np.bool_)
+        return (slice(0, 0), slice(0, 0)), np.zeros((0, 0), np.bool_)
     if kind not in ("rectangle", "circle", "mask") or len(points) < 2:
         raise InputError(f"its shape_type is {kind!r} with {len(points)} points")
     if kind == "circle":
-        return circle(points[0], points[1], size)
+        return everywhere, circle(points[0], points[1], size)
     (left, top), (right, bottom) = points[0], points[-1]
     if kind == "rectangle":
-        return fill_polygon([(left, top), (right, top), (right, bottom), (left, bottom)], size)
-    return _stored_mask(shape, (round(top), round(left)), size, path)
+        return fill_part([[(left, top), (right, top), (right, bottom), (left, bottom)]], size)
+    return everywhere, _stored_mask(shape, (round(top), round(left)), size, path)
 
 
 def _stored_mask(

@@ -8,6 +8,12 @@ import numpy.typing as npt
 from easyseg._types import Mask
 from easyseg.errors import InputError
 
+Place = tuple[slice, slice]
+"""Rows and columns of a picture."""
+
+Crossings = list[tuple[npt.NDArray[np.int64], npt.NDArray[np.int64]]]
+"""For each edge of a polygon, rows and a column in each; ascending rows."""
+
 
 def fill_polygon(points: npt.ArrayLike, size: tuple[int, int]) -> Mask:
     """Fills a polygon.
@@ -26,39 +32,35 @@ def fill_polygon(points: npt.ArrayLike, size: tuple[int, int]) -> Mask:
     Raises:
         InputError: If the points are not at least 3 pairs of finite numbers.
     """
-    corners = _checked(points)
-    height, width = size
-    toggles = np.zeros((height, width + 1), np.uint8)
-    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
-        if y0 == y1:
-            continue
-        top, bottom = min(y0, y1), max(y0, y1)
-        rows = np.arange(max(0, np.ceil(top - 0.5)), min(height, np.ceil(bottom - 0.5)), dtype=int)
-        crossing = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
-        # The first pixel whose centre lies at or behind the crossing.
-        columns = np.clip(np.ceil(crossing - 0.5), 0, width).astype(int)
-        toggles[rows, columns] ^= 1
-    inside: Mask = np.logical_xor.accumulate(toggles[:, :width], axis=1)
-    return inside
+    place, inside = fill_part([points], size)
+    mask: Mask = np.zeros(size, np.bool_)
+    mask[place] = inside
+    return mask
 
 
-def fill_polygons(rings: Sequence[npt.ArrayLike], size: tuple[int, int]) -> Mask:
-    """Fills several polygons; the mask is their union.
+def fill_part(rings: Sequence[npt.ArrayLike], size: tuple[int, int]) -> tuple[Place, Mask]:
+    """Fills several polygons; the mask is their union, and no larger than they are.
 
     Args:
         rings: Polygons as for `fill_polygon`.
-        size: (height, width) of the mask.
+        size: (height, width) of the picture.
 
     Returns:
-        bool (height, width).
+        The rows and columns of the picture that the mask is for, and the mask.
 
     Raises:
         InputError: As `fill_polygon`.
     """
-    mask: Mask = np.zeros(size, np.bool_)
-    for ring in rings:
-        mask |= fill_polygon(ring, size)
-    return mask
+    crossings = [_crossings(_checked(ring), size) for ring in rings]
+    place = _around(crossings)
+    down, across = place
+    mask: Mask = np.zeros((down.stop - down.start, across.stop - across.start), np.bool_)
+    for edges in crossings:
+        toggles = np.zeros((mask.shape[0], mask.shape[1] + 1), np.bool_)
+        for rows, columns in edges:
+            toggles[rows - down.start, columns - across.start] ^= True
+        mask |= np.logical_xor.accumulate(toggles[:, :-1], axis=1)
+    return place, mask
 
 
 def circle(centre: npt.ArrayLike, edge: npt.ArrayLike, size: tuple[int, int]) -> Mask:
@@ -77,6 +79,37 @@ def circle(centre: npt.ArrayLike, edge: npt.ArrayLike, size: tuple[int, int]) ->
     columns = np.arange(size[1]) + 0.5 - x
     inside: Mask = rows**2 + columns**2 <= (edge_x - x) ** 2 + (edge_y - y) ** 2
     return inside
+
+
+def _crossings(corners: npt.NDArray[np.float64], size: tuple[int, int]) -> Crossings:
+    """Finds for each edge the rows it crosses, and the first pixel behind it there."""
+    height, width = size
+    edges = []
+    for (x0, y0), (x1, y1) in zip(corners, np.roll(corners, -1, axis=0), strict=True):
+        if y0 == y1:
+            continue
+        top, bottom = min(y0, y1), max(y0, y1)
+        rows = np.arange(max(0, np.ceil(top - 0.5)), min(height, np.ceil(bottom - 0.5)), dtype=int)
+        if not rows.size:
+            continue
+        crossing = x0 + (rows + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
+        # The first pixel whose centre lies at or behind the crossing.
+        edges.append((rows, np.clip(np.ceil(crossing - 0.5), 0, width).astype(int)))
+    return edges
+
+
+def _around(crossings: Sequence[Crossings]) -> Place:
+    """The smallest part of the picture with all of them; empty where there are none."""
+    edges = [edge for one in crossings for edge in one]
+    if not edges:
+        return slice(0, 0), slice(0, 0)
+    return (
+        slice(min(int(rows[0]) for rows, _ in edges), max(int(rows[-1]) + 1 for rows, _ in edges)),
+        slice(
+            min(int(columns.min()) for _, columns in edges),
+            max(int(columns.max()) for _, columns in edges),
+        ),
+    )
 
 
 def _checked(points: npt.ArrayLike) -> npt.NDArray[np.float64]:

@@ -74,35 +74,6 @@ def rings_of(mask: Mask) -> list[Ring]:
     return [piece for ring in rings for piece in _without_touching(ring)]
 
 
-def keyhole(rings: list[Ring]) -> Ring:
-    """Joins the rings of an area into one, for formats that know no holes.
-
-    A bridge leads from the outer ring to each hole and back on the same line, so that by the
-    even-odd rule the one ring covers what the rings covered.
-
-    Args:
-        rings: The outer ring, then the holes.
-
-    Returns:
-        A single ring.
-    """
-    joined, *holes = rings
-    for hole in sorted(holes, key=lambda ring: int(ring[:, 0].min())):
-        start = int(hole[:, 0].argmin())
-        there = int(np.abs(joined - hole[start]).sum(axis=1).argmin())
-        around = np.roll(hole, -start, axis=0)
-        joined = np.concatenate(
-            [
-                joined[: there + 1],
-                around,
-                around[:1],
-                joined[there : there + 1],
-                joined[there + 1 :],
-            ]
-        )
-    return joined
-
-
 def area_of(ring: Ring) -> int:
     """Twice the signed area of a ring in square pixels; positive for clockwise on a screen."""
     x, y = ring.astype(np.int64).T

@@ -4,7 +4,8 @@ import json
 
 from easyseg._types import LabelMap
 from easyseg.export.geojson import check_options
-from easyseg.export.outlines import keyhole, outline
+from easyseg.export.keyhole import keyhole
+from easyseg.export.outlines import outline
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
 from easyseg.labels import LabelSet

@@ -14,12 +14,14 @@ from hypothesis.extra.numpy import arrays
 from PIL import Image as PillowImage
 
 from easyseg.datasets import open_dataset
-from easyseg.datasets.polygons import circle, fill_polygon
+from easyseg.datasets.polygons import circle, fill_part, fill_polygon
 from easyseg.datasets.rle import decode_rle, decompress
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import PASCAL_VOC
 
 PHOTOGRAPH = np.random.default_rng(0).integers(0, 256, (6, 8, 3), np.uint8)
+
+COORDINATE = st.one_of(st.integers(-20, 80).map(lambda n: n / 4), st.floats(-5, 20, width=16))
 
 
 def png(array: np.ndarray) -> bytes:
@@ -76,6 +78,29 @@ class TestPolygons:
     def test_no_polygon(self, points: Any):
         with pytest.raises(InputError, match="polygon"):
             fill_polygon(points, (4, 4))
+
+    @given(
+        st.lists(st.lists(st.tuples(COORDINATE, COORDINATE), min_size=3, max_size=7), max_size=4)
+    )
+    @settings(max_examples=100, deadline=None)
+    def test_parts_are_those_of_the_obvious_way(self, rings):
+        """By the obvious way: a toggle at every crossing, over the whole picture."""
+        size = (11, 14)
+        whole = np.zeros(size, np.bool_)
+        for ring in rings:
+            toggles = np.zeros((size[0], size[1] + 1), np.bool_)
+            for (x0, y0), (x1, y1) in zip(ring, ring[1:] + ring[:1], strict=True):
+                for row in range(size[0]):
+                    if (y0 <= row + 0.5) != (y1 <= row + 0.5):
+                        crossing = x0 + (row + 0.5 - y0) * ((x1 - x0) / (y1 - y0))
+                        toggles[row, int(np.clip(np.ceil(crossing - 0.5), 0, size[1]))] ^= True
+            whole |= np.logical_xor.accumulate(toggles[:, :-1], axis=1)
+        place, mask = fill_part(rings, size)
+        there = np.zeros(size, np.bool_)
+        there[place] = mask
+        np.testing.assert_array_equal(there, whole)
+        for ring in rings[:1]:
+            assert fill_polygon(ring, size).shape == size
 
     def test_circle(self):
         mask = circle((2.5, 2.5), (4, 2.5), (5, 5))

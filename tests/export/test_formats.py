@@ -126,7 +126,8 @@ def test_labelme_with_anything_in_anything(labels: np.ndarray, label_set: LabelS
         ids = {BACKGROUND: 0, "__ignore__": 255}
         name = shape["label"]
         class_id = ids[name] if name in ids else label_set.find(name)
-        read[_mask(shape, labels.shape, Path("a.json"))] = class_id
+        place, mask = _mask(shape, labels.shape, Path("a.json"))
+        read[place][mask] = class_id
     np.testing.assert_array_equal(read, labels)
 
 

@@ -7,7 +7,8 @@ from hypothesis import strategies as st
 from hypothesis.extra.numpy import array_shapes, arrays
 
 from easyseg.datasets.polygons import fill_polygon
-from easyseg.export.outlines import area_of, keyhole, outline
+from easyseg.export.keyhole import keyhole
+from easyseg.export.outlines import area_of, outline
 from easyseg.export.regions import regions
 
 LABELS = arrays(
@@ -119,3 +120,39 @@ def test_simplified_outlines_stay_near():
     assert difference.mean() < 0.01
     (tiny,) = regions(drawn("#"), [1])
     assert len(outline(tiny, simplify=50)[0]) >= 3
+
+
+def joined_one_by_one(rings: list[np.ndarray]) -> np.ndarray:
+    """The obvious way to a keyhole: every hole is held against all corners so far."""
+    joined, *holes = rings
+    for hole in sorted(holes, key=lambda ring: int(ring[:, 0].min())):
+        start = int(hole[:, 0].argmin())
+        there = int(np.abs(joined - hole[start]).sum(axis=1).argmin())
+        around = np.roll(hole, -start, axis=0)
+        bridge = [joined[: there + 1], around, around[:1], joined[there : there + 1]]
+        joined = np.concatenate([*bridge, joined[there + 1 :]])
+    return joined
+
+
+@given(
+    arrays(np.bool_, array_shapes(min_dims=2, max_dims=2, min_side=3, max_side=40)),
+    st.sampled_from([0.0, 1.5]),
+)
+@settings(max_examples=150, deadline=None)
+def test_bridges_are_those_of_the_obvious_way(holes: np.ndarray, simplify: float):
+    labels = (~holes).astype(np.uint8)
+    labels[0], labels[:, 0] = 1, 1
+    for region in regions(labels, [1]):
+        rings = outline(region, simplify=simplify)
+        np.testing.assert_array_equal(keyhole(rings), joined_one_by_one(rings))
+
+
+@pytest.mark.parametrize("gap", [2, 1 << 256])
+def test_many_holes_one_behind_the_other(gap, monkeypatch):
+    """Each hangs on the one before, so that the room between two corners shrinks and shrinks."""
+    monkeypatch.setattr("easyseg.export.keyhole._GAP", gap)
+    labels = np.ones((9, 1500), np.uint8)
+    labels[4, 2:-2:3] = 0
+    labels[3:6, 700:703] = 1
+    rings = outline(next(iter(regions(labels, [1]))))
+    np.testing.assert_array_equal(keyhole(rings), joined_one_by_one(rings))
