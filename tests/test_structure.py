@@ -98,3 +98,8 @@ def test_every_room_has_tests():
     tested |= {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and any(p.glob("test_*"))}
     rooms = {room_of(path) for path in FILES} - TOP - {"_types", "errors"}
     assert rooms - tested == set()
+
+
+def test_no_two_files_of_tests_share_a_name():
+    names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
+    assert names == sorted(set(names)), "pytest imports them by name, and stops at the second one"
