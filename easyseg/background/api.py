@@ -1,6 +1,7 @@
 """One line for another background."""
 
 from collections.abc import Callable
+from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from easyseg._types import ClassSelection, Color, Image, PathLike
@@ -10,7 +11,7 @@ from easyseg.background.moving import frame_clock
 from easyseg.media.frame_sinks import check_transparent
 from easyseg.media.image import ImageSource, write
 from easyseg.media.video_encoder import Encoding
-from easyseg.pipeline import Job, Range, Segmenting, VideoSummary
+from easyseg.pipeline import Job, Range, Segmenting, VideoSummary, identify
 from easyseg.render.effects import Fit, Strength
 from easyseg.result import Segmentation
 
@@ -123,6 +124,7 @@ def change_background_video(
     crf: int | None = None,
     preset: str | None = None,
     on_frame: Callable[[int, float, Segmentation], None] | None = None,
+    resume: bool = False,
     progress: bool | None = None,
 ) -> VideoSummary:
     """Changes the background of a video; rate, sound and subtitles stay.
@@ -161,6 +163,7 @@ def change_background_video(
         crf: See there.
         preset: See there.
         on_frame: See there.
+        resume: See there; transparent videos can only be resumed as folders of PNGs.
         progress: See there.
 
     Returns:
@@ -184,7 +187,12 @@ def change_background_video(
         frames_per_second=frames_per_second,
         on_frame=on_frame,
         progress=progress,
-    )
+        resume=resume,
+        drawing={
+            "size": size, "device": str(device), "precision": precision, "backend": backend,
+            "weights": identify(model) if Path(model).is_file() else None,
+        },
+    )  # fmt: skip
     if transparent:
         check_transparent(target)
     segmenter = find_segmenter(

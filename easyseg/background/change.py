@@ -2,6 +2,7 @@
 
 import contextlib
 import functools
+import os
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from typing import TYPE_CHECKING
@@ -12,6 +13,7 @@ from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
 from easyseg.media.image import ImageSource, read
+from easyseg.pipeline import identify
 from easyseg.registry import TIERS
 from easyseg.render import cutting
 from easyseg.render.check import foreground_ids
@@ -81,6 +83,25 @@ class Change:
             )
         check_fit(self.fit)
         self._plain_effect()
+
+    def identity(self) -> dict[str, object]:
+        """All that is to be done, in JSON's types: files by what is in them, as for resumed jobs.
+
+        Raises:
+            InputError: If the picture for the background is no file.
+            MediaError: If a file cannot be read.
+        """
+        facts = {**vars(self)}
+        if self.classes is not None and not isinstance(self.classes, (str, int)):
+            facts["classes"] = list(self.classes)
+        for name in ("image", "video"):
+            file = facts[name]
+            if file is None:
+                continue
+            if not isinstance(file, (str, os.PathLike)) or "://" in os.fspath(file):
+                raise InputError(f"for a job that can be resumed, {name} must be a file")
+            facts[name] = identify(file)
+        return facts
 
     @contextlib.contextmanager
     def drawing(self, label_set: LabelSet, clock: Clock) -> Iterator[Draw]:

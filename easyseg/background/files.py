@@ -3,6 +3,7 @@
 import contextlib
 import os
 from collections.abc import Iterator
+from dataclasses import replace
 from fractions import Fraction
 
 from easyseg._types import PathLike
@@ -10,7 +11,7 @@ from easyseg.background.change import Change, Draw
 from easyseg.background.moving import frame_clock
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.pipeline import Job, VideoSummary, process_file
+from easyseg.pipeline import Job, VideoSummary, finished_frames, process_file
 
 
 def change_file(
@@ -32,6 +33,8 @@ def change_file(
         InputError: If an argument makes no sense.
         MediaError: If something cannot be read, or the target cannot be written.
     """
+    if job.resume:
+        job = replace(job, drawing={**job.drawing, **change.identity()})
     with change_file_drawing(source, target, segmenter, change, job) as draw:
         return process_file(source, target, segmenter, draw, job)
 
@@ -49,7 +52,8 @@ def change_file_drawing(
         rate = Fraction(job.frames_per_second)
     elif rate is not None:
         rate /= job.range.stride
-    with change.drawing(segmenter.label_set, frame_clock(rate)) as draw:
+    done = finished_frames(target, job.statistics) if job.resume else 0
+    with change.drawing(segmenter.label_set, frame_clock(rate, done)) as draw:
         yield draw
 
 

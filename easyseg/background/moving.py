@@ -17,13 +17,14 @@ Clock = Callable[[], Fraction | float]
 _USUAL_RATE = Fraction(25)
 
 
-def frame_clock(rate: Fraction | None) -> Clock:
+def frame_clock(rate: Fraction | None, first: int = 0) -> Clock:
     """Makes a clock that goes on by a frame whenever it is looked at.
 
     Args:
         rate: Frames per second; None is 25.
+        first: How many frames went before.
     """
-    numbers = itertools.count()
+    numbers = itertools.count(first)
     return lambda: next(numbers) / (rate or _USUAL_RATE)
 
 

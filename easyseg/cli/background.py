@@ -69,6 +69,8 @@ def run(options: argparse.Namespace) -> int:
         raise InputError("photographs, or one video, or one camera: run the command once for each")
     if options.virtual_camera and kinds != {"camera"}:
         raise InputError("--virtual-camera is for cameras: easyseg background camera ...")
+    if options.resume and kinds != {"video"}:
+        raise InputError("--resume is for videos")
     change = _change(options)
     from easyseg.background import choose_dataset
 
@@ -112,6 +114,9 @@ def _add_frames(parser: argparse.ArgumentParser) -> None:
     add("--start", metavar="SECONDS", type=float, help="moment of a video to begin at")
     add("--end", metavar="SECONDS", type=float, help="moment of a video to stop at")
     add("--max-frames", metavar="N", type=int, help="stop after N frames")
+    add("--resume", action="store_true",
+        help="go on with a video where the same command was killed or interrupted; give it from "
+        "the beginning")  # fmt: skip
     add("--no-sound", action="store_true", help="leave a video's sound and subtitles out")
     add("--live", action="store_true",
         help="the input is a live stream although its address begins with http://, as a "
@@ -172,9 +177,12 @@ def _check_transparent(options: argparse.Namespace, targets: list[Path | None]) 
 def _run_video(options: argparse.Namespace, change: "Change") -> int:
     from easyseg.background import change_file
     from easyseg.media.video_encoder import Encoding
-    from easyseg.pipeline import Job, Range, Segmenting
+    from easyseg.pipeline import Job, Range, Segmenting, identify
 
     source = options.photos[0]
+    drawing = {name: getattr(options, name) for name in video.NETWORK}
+    if Path(options.model).is_file():
+        drawing["weights"] = identify(options.model)
     ending = f"{ENDING}.mov" if options.transparent else f"{ENDING}.mp4"
     target = options.output or f"{Path(source).stem}{ending}"
     job = Job(
@@ -184,6 +192,8 @@ def _run_video(options: argparse.Namespace, change: "Change") -> int:
         sound=not options.no_sound,
         statistics=options.stats,
         progress=False if options.quiet else None,
+        resume=options.resume,
+        drawing=drawing,
     )
     summary = change_file(source, target, make_segmenter(options), change, job)
     video.report(options, source, target, summary)

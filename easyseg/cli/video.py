@@ -10,6 +10,7 @@ import traceback
 from pathlib import Path
 from typing import TYPE_CHECKING
 
+from easyseg.cli.finished import Finished
 from easyseg.errors import EasysegError, InputError
 
 if TYPE_CHECKING:
@@ -28,10 +29,10 @@ DEFAULTS: dict[str, object] = {
 }
 """The options that are for videos only, by their names in the namespace."""
 
-DRAWING = (
-    "kind", "alpha", "no_legend", "no_outline", "size", "output_stride", "device", "precision",
-    "backend",
-)  # fmt: skip
+NETWORK = ("size", "output_stride", "device", "precision", "backend")
+"""The options that the network's answer depends on."""
+
+DRAWING = ("kind", "alpha", "no_legend", "no_outline", *NETWORK)
 """The other options that a video's pictures depend on."""
 
 
@@ -120,11 +121,16 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
     from easyseg.pipeline import process_file
 
     failed = 0
+    finished = Finished(targets, job, segmenter.name)
     for source, target in zip(videos, targets, strict=True):
         try:
+            if finished.holds(source, target):
+                report_finished(options, source, target)
+                continue
             summary = process_file(
                 source, target, segmenter, lambda result: draw(result, options), job
             )
+            finished.add(source, target)
         # RuntimeError is what PyTorch raises when memory runs out.
         except (EasysegError, OSError, MemoryError, RuntimeError) as error:
             if options.debug:
@@ -135,6 +141,7 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
             report(options, source, target, summary)
     if failed:
         return 1 if failed < len(videos) else 2
+    finished.forget()
     return 0
 
 
@@ -215,6 +222,14 @@ def report(options: argparse.Namespace, source: str, target: str, summary: "Vide
             line += f", {summary.skipped} damaged parts skipped"
     if sys.stdout is not None:
         print(line, flush=True)
+
+
+def report_finished(options: argparse.Namespace, source: str, target: str) -> None:
+    """Says that there was nothing to do."""
+    if options.json:
+        print(json.dumps({"source": source, "output": target, "finished": True}), flush=True)
+    elif not options.quiet and sys.stdout is not None:
+        print(f"{target}  finished by an earlier run", flush=True)
 
 
 def _is_video(name: str, options: argparse.Namespace) -> bool:

@@ -197,6 +197,26 @@ def folder_of(target: PathLike | None, table: PathLike | None) -> Path:
     return path.with_name(f".{path.name}.resume")
 
 
+def finished_frames(target: PathLike | None, table: PathLike | None) -> int:
+    """Tells how many frames of a job an earlier process has finished.
+
+    Whether they can be gone on with, opening the job will tell.
+
+    Args:
+        target: As for `folder_of`.
+        table: See there.
+
+    Raises:
+        InputError: See there.
+    """
+    folder = folder_of(target, table)
+    try:
+        facts = json.loads((folder / FACTS).read_text("utf-8"))
+        return int(facts["progress"]["frames"])
+    except (OSError, ValueError, TypeError, KeyError):
+        return 0
+
+
 def identify(source: PathLike) -> list[object]:
     """Tells a file by its size, the time of its last change, and its beginning.
 

@@ -130,3 +130,11 @@ def test_what_is_wrong_is_said(
     assert message in capsys.readouterr().err
     assert not list(here.glob("*_background*"))
     assert not list(here.glob("out*"))
+
+
+def test_resume_is_for_videos(here: Path, capsys):
+    assert main(["background", "photo.png", "--gray", "--resume"]) == 2
+    assert "--resume is for videos" in capsys.readouterr().err
+    assert main(["background", "clip.mp4", "--gray", "--resume", "-o", "o.mp4", "--json"]) == 0
+    assert json.loads(capsys.readouterr().out)["resumed"] == 0
+    assert not list(here.glob(".*"))

@@ -3,6 +3,7 @@
 import inspect
 import itertools
 import json
+import shutil
 from pathlib import Path
 
 import av
@@ -208,6 +209,26 @@ class TestCommandLine:
         assert code == 1
         assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["b.mp4", "clip.mp4"]
         assert "broken.mp4" in capsys.readouterr().err
+
+    def test_finished_ones_are_passed_over(self, clip, segmenter, tmp_path, monkeypatch, capsys):
+        monkeypatch.chdir(tmp_path)
+        shutil.copy(clip, "a.mp4")
+        Path("b.mp4").write_bytes(b"no video")
+        several = ["a.mp4", "b.mp4", "-o", "out/", "--resume", "--max-frames", "3"]
+        assert main(several) == 1
+        assert "a.mp4  3 frames" in capsys.readouterr().out
+        shutil.copy(clip, "b.mp4")
+        assert main([*several[:-1], "2"]) == 0  # another job: both are done, and the list goes
+        assert "finished" not in capsys.readouterr().out
+        Path("b.mp4").write_bytes(b"no video")
+        assert main(several) == 1
+        shutil.copy(clip, "b.mp4")
+        capsys.readouterr()
+        assert main(several) == 0
+        said = capsys.readouterr().out
+        assert "a.mp4  finished by an earlier run" in said
+        assert "b.mp4  3 frames" in said
+        assert sorted(path.name for path in Path("out").iterdir()) == ["a.mp4", "b.mp4"]
 
     def test_resume(self, clip, segmenter, tmp_path, monkeypatch, capsys):
         monkeypatch.chdir(tmp_path)
