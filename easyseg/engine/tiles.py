@@ -17,6 +17,13 @@ from easyseg.transforms import Geometry, restore, winner_confidence
 SMALLEST = 64
 """Side of the smallest tile that can be asked for."""
 
+_NO_MEMORY = (
+    "out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory",
+    "bad_alloc", "bad allocation",
+    "could not create a primitive",  # of oneDNN, which PyTorch convolves with
+)  # fmt: skip
+"""What is in the texts of errors that mean it."""
+
 T = TypeVar("T")
 
 Predict = Callable[[Image], tuple[torch.Tensor, Geometry]]
@@ -83,10 +90,10 @@ def in_tiles_that_fit(work: Callable[[int], T], tile: int) -> T:
 
 def _is_lack_of_memory(error: Exception) -> bool:
     """PyTorch has an error of its own for GPUs, and a plain RuntimeError for the CPU."""
+    if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
+        return True
     text = str(error).lower()
-    return isinstance(error, (MemoryError, torch.OutOfMemoryError)) or (
-        "out of memory" in text or "can't allocate memory" in text or "not enough memory" in text
-    )
+    return any(words in text for words in _NO_MEMORY)
 
 
 def segment_tiles(

@@ -1,5 +1,9 @@
 """Large pictures in tiles: what a network sees near by must not depend on how they are cut."""
 
+import os
+import subprocess
+import sys
+
 import numpy as np
 import pytest
 import torch
@@ -93,6 +97,8 @@ def test_the_seam_is_smooth():
         torch.OutOfMemoryError("CUDA out of memory"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
+        RuntimeError("could not create a primitive"),
+        RuntimeError("Exception from plugin.cpp:54: std::bad_alloc"),
     ],
 )
 def test_smaller_tiles_where_memory_runs_out(error):
@@ -163,6 +169,42 @@ def test_less_memory_means_the_same_scale(astronaut, monkeypatch):
     assert seen[0] == (128, 128)
     assert set(seen[1:]) == {(64, 64)}
     assert result.shape == (512, 512)
+
+
+SHORT_OF_MEMORY = """
+import re, resource, sys, warnings
+from pathlib import Path
+import numpy as np
+from easyseg import Segmenter
+from easyseg.media.image import read, resize
+
+segmenter = Segmenter("builtin", dataset="voc", backend="torch", size=1024)
+image = resize(read(sys.argv[1]), (1100, 1500), "bilinear")
+segmenter.with_size(64)(image, tile=600)  # what is loaded late is loaded
+used = int(re.search(r"VmSize:\\s+(\\d+)", Path("/proc/self/status").read_text())[1]) << 10
+without = resource.getrlimit(resource.RLIMIT_AS)
+resource.setrlimit(resource.RLIMIT_AS, (used + (120 << 20), without[1]))
+with warnings.catch_warnings(record=True) as said:
+    warnings.simplefilter("always")
+    labels = segmenter(image, tile=1024).labels
+resource.setrlimit(resource.RLIMIT_AS, without)
+tile = int(re.search(r"tiles of (\\d+)", str(said[-1].message))[1])
+assert tile in (512, 256), said
+np.testing.assert_array_equal(labels, segmenter.with_size(tile)(image, tile=tile).labels)
+print("fell back to", tile)
+"""
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform != "linux", reason="memory is limited by Linux's means")
+def test_memory_that_really_runs_out(photographs):
+    """A process that may take 120 MB more: too little for tiles of 1024 pixels."""
+    done = subprocess.run(
+        [sys.executable, "-c", SHORT_OF_MEMORY, str(photographs / "astronaut.jpg")],
+        capture_output=True, text=True, check=False, env=os.environ | {"OMP_NUM_THREADS": "1"},
+    )  # fmt: skip
+    assert done.returncode == 0, done.stderr
+    assert "fell back to" in done.stdout
 
 
 def test_from_the_one_line_face(astronaut):
