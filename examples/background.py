@@ -1,4 +1,4 @@
-"""Other backgrounds: a blur, a cut-out, another picture, and a transparent video.
+"""Other backgrounds: a blur, another picture, cut-outs, a mosaic; see background_video.py for more.
 
 Run it with a photograph of your own, `python examples/background.py photo.jpg`, or without.
 """

@@ -73,6 +73,8 @@ class OpenVINONetwork:
             request = self._request((x.shape[2], x.shape[3]))
             # What infer() gives is a copy.
             answers = [request.infer([picture])[0] for picture in pictures.numpy()[:, None]]
+        if not all(answer.size for answer in answers):
+            raise MemoryError("OpenVINO gave an empty answer, as it does when memory runs out")
         return torch.cat([torch.from_numpy(answer) for answer in answers])
 
     def _request(self, size: Size) -> Any:
