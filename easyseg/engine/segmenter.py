@@ -5,7 +5,7 @@ import os
 import time
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, replace
-from typing import Literal, TypeVar, overload
+from typing import Any, Literal, TypeVar, overload
 
 import torch
 
@@ -55,6 +55,8 @@ class Prediction:
 
 class Segmenter:
     """A network that is loaded once and used many times, from any number of threads.
+
+    It can be pickled, for the processes of `multiprocessing`: each opens the model's file again.
 
     Args:
         model: A tier (`"builtin"`, `"fast"`, `"balanced"`, `"best"`), the full name of a model
@@ -108,12 +110,9 @@ class Segmenter:
         self._preprocess = self.weights.preprocess
         if size is not None:
             self._preprocess = self._preprocess.with_size(_checked_size(size))
-        self._network: Network = open_network(
-            Checkpoint(self.weights, path, output_stride),
-            device=self.device,
-            backend=backend,
-            precision=pick_precision(precision, self.device, self.weights, BACKENDS[backend]),
-        )
+        self._checkpoint = Checkpoint(self.weights, path, output_stride)
+        precision = pick_precision(precision, self.device, self.weights, BACKENDS[backend])
+        self._network = self._opened(backend, precision)
 
     @property
     def precision(self) -> str:
@@ -336,9 +335,27 @@ class Segmenter:
         Raises:
             InputError: If the size makes no sense, or the model takes any.
         """
-        other = copy.copy(self)
+        other = copy.copy(self)  # which shares the network
         other._preprocess = self._preprocess.with_size(_checked_size(size))
         return other
+
+    def _opened(self, backend: str, precision: str) -> Network:
+        return open_network(
+            self._checkpoint, device=self.device, backend=backend, precision=precision
+        )
+
+    def __copy__(self) -> "Segmenter":
+        other = object.__new__(type(self))
+        vars(other).update(vars(self))
+        return other
+
+    def __getstate__(self) -> dict[str, Any]:
+        # A network that is ready to run belongs to its process: another one opens it anew.
+        return {**vars(self), "_network": (self.backend, self.precision)}
+
+    def __setstate__(self, state: dict[str, Any]) -> None:
+        vars(self).update(state)
+        self._network = self._opened(*state["_network"])
 
     def __repr__(self) -> str:
         return (

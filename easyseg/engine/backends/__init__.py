@@ -2,13 +2,14 @@
 
 import importlib
 import logging
+import os
 import threading
 import warnings
 from collections.abc import Callable
 
 import torch
 
-from easyseg.engine import conversion
+from easyseg.engine import conversion, forked
 from easyseg.engine.backends.network import Checkpoint, Network
 from easyseg.engine.backends.onnxruntime_backend import ONNXRuntimeNetwork
 from easyseg.engine.backends.openvino_backend import OpenVINONetwork
@@ -140,6 +141,8 @@ def try_out(backend: str) -> None:
 class _WithFallback:
     """A network that goes on with torch, on the CPU in float32, when its own backend fails.
 
+    It does so, too, in a process that was forked from the one that opened it.
+
     Args:
         open_own: Opens the network on its own backend.
         checkpoint: The network.
@@ -152,8 +155,10 @@ class _WithFallback:
     def __init__(self, open_own: Callable[[], Network], checkpoint: Checkpoint) -> None:
         self._checkpoint = checkpoint
         self._lock = threading.Lock()
+        self._process = os.getpid()
         try:
-            self._network = open_own()
+            is_forked = forked.prepare()
+            self._network = self._own_torch() if is_forked else open_own()
         except EasysegError:
             raise
         except Exception as error:  # noqa: BLE001 - the backends' errors have no other base
@@ -174,6 +179,11 @@ class _WithFallback:
         network = self._network
         if isinstance(network, TorchNetwork):
             return network(x)
+        if os.getpid() != self._process:
+            self._process, self._lock = os.getpid(), threading.Lock()
+            forked.abandon(network)
+            self._network = self._own_torch()
+            return self._network(x)
         try:
             return network(x)
         except Exception as error:  # noqa: BLE001 - the backends' errors have no other base
@@ -192,4 +202,7 @@ class _WithFallback:
             stacklevel=2,
         )
         _logger.debug("the backend failed", exc_info=error)
+        return self._own_torch()
+
+    def _own_torch(self) -> Network:
         return TorchNetwork(self._checkpoint, torch.device("cpu"), "fp32")
