@@ -1,10 +1,13 @@
 """Replays a network's work on a GPU as one recorded CUDA graph, for sizes that come again."""
 
+import logging
 import threading
 from collections import Counter
 from collections.abc import Callable
 
 import torch
+
+_logger = logging.getLogger("easyseg")
 
 OFTEN = 4
 """How many batches of one shape make it worth recording: that takes as long as several runs."""
@@ -22,7 +25,7 @@ class Graphed:
     """Runs a function of one tensor, and records it for shapes that come often.
 
     A light network is a few hundred small kernels, and starting each from Python takes longer than
-    its work; a recorded graph is started once.
+    its work; a recorded graph is started once. Where recording fails, it is not tried again.
 
     Args:
         run: From a tensor on the GPU to another, always by the same kernels for the same shape.
@@ -33,6 +36,7 @@ class Graphed:
         self._seen: Counter[torch.Size] = Counter()
         self._recorded: dict[torch.Size, Recorded] = {}
         self._lock = threading.Lock()
+        self._is_able = True
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """Gives what the function gives; safe from several threads."""
@@ -40,9 +44,14 @@ class Graphed:
             self._seen[x.shape] += 1
             recorded = self._recorded.pop(x.shape, None)
             if recorded is None:
-                if self._seen[x.shape] < OFTEN:
+                if self._seen[x.shape] < OFTEN or not self._is_able:
                     return self._run(x)
-                recorded = Recorded(self._run, x)
+                try:
+                    recorded = Recorded(self._run, x)
+                except RuntimeError as error:  # what CUDA cannot record, or has no memory for
+                    self._is_able = False
+                    _logger.info("the network runs without a CUDA graph: %s", error)
+                    return self._run(x)
             self._recorded[x.shape] = recorded
             if len(self._recorded) > MOST_SHAPES:
                 dropped = next(iter(self._recorded))

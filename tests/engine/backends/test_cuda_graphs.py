@@ -92,3 +92,21 @@ def test_a_graph_gives_the_same_on_a_gpu():
         for number in range(8):
             x = torch.randn(1, 3, 32, 32 + number % 2, device="cuda")
             torch.testing.assert_close(graphed(x), module(x))
+
+
+def test_where_recording_fails_it_goes_on_without(monkeypatch, caplog):
+    tried: list[int] = []
+
+    def fail(run: object, x: torch.Tensor) -> None:
+        tried.append(1)
+        raise RuntimeError("operation not permitted when stream is capturing")
+
+    monkeypatch.setattr(cuda_graphs, "Recorded", fail)
+    caplog.set_level("INFO", "easyseg")
+    double = Graphed(lambda x: 2 * x)
+    for number in range(3 * OFTEN):
+        assert double(torch.full((1,), float(number))).item() == 2 * number
+    assert len(tried) == 1
+    assert [record.message for record in caplog.records] == [
+        "the network runs without a CUDA graph: operation not permitted when stream is capturing"
+    ]
