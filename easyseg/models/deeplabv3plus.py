@@ -16,8 +16,10 @@ from easyseg.models.layers import SeparableConv
 from easyseg.registry import Weights
 from easyseg.transforms import Preprocess
 
-ATROUS_RATES = (6, 12, 18)
-"""Rates at output stride 16; they grow and shrink with the resolution of the features."""
+ATROUS_RATES = (4, 8, 12)
+"""Rates at output stride 16; they grow and shrink with the resolution of the features. The paper's
+are half as large again, for pictures twice as wide as the crops that ours are trained on: a tap
+that always lies outside of the crop learns nothing, and disturbs on a larger picture."""
 
 separable_conv = functools.partial(SeparableConv, eps=EPS, momentum=MOMENTUM, activation=nn.ReLU6)
 
@@ -129,12 +131,12 @@ VOC = Weights(
     preprocess=PREPROCESS,
     classifier="classifier.weight",
     file="deeplabv3plus_efficientnet_lite0.voc.pt",
-    sha256="293683c8c8407da47ee30d7cc38c3e3ef4b6236215ff7b162fcdfadf0ad2ec40",
-    size=6_738_133,
+    sha256="0ee142ec6921044f601b4c655f7b0a9356922e9d29c0b7130f8212ff840c2ab0",
+    size=6_738_069,
     parameters=3_262_773,
     licence="MIT",
     source="weights/deeplabv3plus_efficientnet_lite0.voc.md",
-    metrics={"mIoU": 49.95, "pixel accuracy": 88.91},
+    metrics={"mIoU": 52.06, "pixel accuracy": 88.93},
     measured_on="161 images of the PASCAL VOC 2012 val list, single scale, original size",
     tiers=("builtin", "fast"),
 )
@@ -146,14 +148,15 @@ ADE20K = Weights(
     num_classes=150,
     label_set="ade20k",
     preprocess=PREPROCESS,
+    output_stride=32,
     classifier="classifier.weight",
     file="deeplabv3plus_efficientnet_lite0.ade20k.pt",
-    sha256="e5b9e6accf73a460f6d8e8b5645ea6f4ef730614e85f0c261864743e46f9759a",
+    sha256="0181d8f1d2ff4ca20e8958401e6b7f5c1e893804ebfa4e89328e86c84a461b1c",
     size=6_776_591,
     parameters=3_279_414,
     licence="MIT",
     source="weights/deeplabv3plus_efficientnet_lite0.ade20k.md",
-    metrics={"teacher agreement": 72.65},
+    metrics={"teacher agreement": 73.49},
     measured_on="243 held-out scenes, share of the pixels where its teacher says the same",
     tiers=("builtin",),
 )

@@ -1,4 +1,4 @@
-"""Measures a distilled ADE20K model on the photographs that distill.py holds out.
+"""Measures a distilled ADE20K model on the photographs that train.py holds out.
 
 Its agreement with the teacher, on the teacher's own grid, and on the labelled pixels of the
 held-out ADE20K photographs (masks number 0 = not labelled, n = class n - 1) the accuracy of both.
@@ -10,7 +10,7 @@ import argparse
 from pathlib import Path
 
 import numpy as np
-from distill import held_out
+from photographs import held_out
 
 import easyseg
 from easyseg._types import LabelMap
@@ -37,7 +37,7 @@ def main() -> None:
     parser.add_argument("--model", default="builtin")
     args = parser.parse_args()
     segmenter = easyseg.Segmenter(args.model, dataset="ade20k")
-    paths = sorted(p for folder in args.photos for p in folder.glob("*.webp") if held_out(p))
+    paths = sorted(p for folder in args.photos for p in folder.glob("*.webp") if held_out(p.stem))
     agree = cells = right_student = right_teacher = labelled = 0
     for path in paths:
         with np.load(args.labels / f"{path.stem}.npz") as stored:
