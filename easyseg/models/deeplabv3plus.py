@@ -144,7 +144,7 @@ VOC = Weights(
 ADE20K = Weights(
     name="deeplabv3plus_efficientnet_lite0.ade20k",
     title="DeepLabV3+ EfficientNet-Lite0",
-    build=functools.partial(DeepLabV3Plus, encoder_size=0),
+    build=functools.partial(DeepLabV3Plus, encoder_size=0, output_stride=32),
     num_classes=150,
     label_set="ade20k",
     preprocess=PREPROCESS,

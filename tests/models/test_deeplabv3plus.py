@@ -9,7 +9,7 @@ def test_rates_follow_the_resolution():
         network = DeepLabV3Plus(3, output_stride=stride)
         return [b.depthwise.conv.dilation[0] for b in network.aspp.branches]
 
-    assert [rates(8), rates(16), rates(32)] == [[12, 24, 36], [6, 12, 18], [3, 6, 9]]
+    assert [rates(8), rates(16), rates(32)] == [[8, 16, 24], [4, 8, 12], [2, 4, 6]]
 
 
 @pytest.mark.parametrize("encoder_size", [1, 2])
