@@ -237,7 +237,7 @@ def averaged_labels(
         _View(view.logits[0], view.geometry, view.mirrored)
         for view in look(
             lambda x: segmenter.logits(x)[:, segmenter.weights.first_class :].cpu(),
-            preprocess, image, scales=scales, flip=flip,
+            preprocess, image, scales=scales, flip=flip, device=segmenter.device,
         )
     ]  # fmt: skip
     label_map = np.empty(image.shape[:2], np.uint8)

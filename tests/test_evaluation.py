@@ -163,6 +163,7 @@ class TestViews:
         """A symmetric picture has a symmetric answer, whatever lies around it."""
 
         class Padded:
+            device = voc.device
             label_set = voc.label_set
             weights = replace(
                 voc.weights,

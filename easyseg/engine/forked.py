@@ -10,13 +10,16 @@ import warnings
 
 import torch
 
-from easyseg.errors import EasysegWarning
+from easyseg.errors import EasysegWarning, ModelError
 
 _worker: int | None = None
 """The first process that made a network ready."""
 
 _child: int | None = None
 """The forked process that was told to use one thread."""
+
+_on_cuda: int | None = None
+"""The first process that used CUDA."""
 
 
 def prepare() -> bool:
@@ -43,6 +46,23 @@ def prepare() -> bool:
             stacklevel=2,
         )
     return True
+
+
+def check_cuda() -> None:
+    """Makes sure that CUDA is usable here; called before it is used.
+
+    Raises:
+        ModelError: If this process was forked from one that has used it.
+    """
+    global _on_cuda
+    own = os.getpid()
+    if _on_cuda is None:
+        _on_cuda = own
+    if own != _on_cuda:
+        raise ModelError(
+            "a network on CUDA cannot be used in a process that was forked: make a Segmenter in "
+            "each, started with multiprocessing.get_context('spawn')"
+        )
 
 
 def abandon(network: object) -> None:

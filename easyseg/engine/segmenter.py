@@ -2,10 +2,9 @@
 
 import copy
 import os
-import time
-from collections.abc import Callable, Mapping, Sequence
-from dataclasses import dataclass, replace
-from typing import Any, Literal, TypeVar, overload
+from collections.abc import Sequence
+from dataclasses import replace
+from typing import Any, Literal, overload
 
 import torch
 
@@ -21,7 +20,9 @@ from easyseg.engine.backends import (
     pick_backend,
 )
 from easyseg.engine.device import pick_device
+from easyseg.engine.inputs import prepare
 from easyseg.engine.precision import pick_precision
+from easyseg.engine.prediction import Prediction, timed
 from easyseg.engine.tiles import Predict, check_tile, in_tiles_that_fit, segment_tiles
 from easyseg.engine.views import average, look
 from easyseg.errors import InputError
@@ -32,25 +33,6 @@ from easyseg.transforms import ClassScores, Geometry, restore, winner_confidence
 
 SIZES = (32, 8192)
 """Smallest and largest input size that can be asked for."""
-
-T = TypeVar("T")
-
-
-@dataclass(frozen=True, eq=False)
-class Prediction:
-    """A picture and what the network said of it, before the labels are made.
-
-    Attributes:
-        image: RGB uint8 (H, W, 3).
-        logits: Float32 (1, C, h, w), on the GPU where that is CUDA's, else on the CPU.
-        geometry: Where the picture's pixels lie in them.
-        timing: Seconds spent in each stage so far, by its name.
-    """
-
-    image: Image
-    logits: torch.Tensor
-    geometry: Geometry
-    timing: Mapping[str, float]
 
 
 class Segmenter:
@@ -217,11 +199,13 @@ class Segmenter:
         """
         timing: dict[str, float] = {}
         if tta:
-            views = look(self._run, self._preprocess, image)
-            logits, geometry = _timed(timing, "network", lambda: average(views))
+            views = look(self._run, self._preprocess, image, device=self.device)
+            logits, geometry = timed(timing, "network", lambda: average(views))
             return Prediction(image, logits, geometry, timing)
-        x, geometry = _timed(timing, "preprocess", lambda: self._preprocess(image))
-        logits = _timed(timing, "network", lambda: self._run(x))
+        x, geometry = timed(
+            timing, "preprocess", lambda: prepare(self._preprocess, image, self.device)
+        )
+        logits = timed(timing, "network", lambda: self._run(x))
         return Prediction(image, logits, geometry, timing)
 
     def finish(
@@ -239,10 +223,10 @@ class Segmenter:
         """
         timing = dict(prediction.timing)
         logits, geometry = prediction.logits, prediction.geometry
-        label_map = _timed(timing, "restore", lambda: restore(logits, geometry))
+        label_map = timed(timing, "restore", lambda: restore(logits, geometry))
         confidence_map = None
         if confidence:
-            confidence_map = _timed(
+            confidence_map = timed(
                 timing, "confidence", lambda: winner_confidence(logits, geometry, label_map)
             )
         timing["total"] = sum(timing.values())
@@ -265,9 +249,8 @@ class Segmenter:
         tta: bool,
         tile: int | None,
     ) -> Segmentation:
-        timing: dict[str, float] = {}
-        image: Image = _timed(timing, "read", lambda: read(source, color=color))
-        name = os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
+        image, timing = _read(source, color)
+        name = _name(source)
         if tile is not None and max(image.shape[:2]) > tile:
             return self._in_tiles(image, tile, timing, confidence=confidence, tta=tta, source=name)
         prediction = self.predict(image, tta=tta)
@@ -288,7 +271,7 @@ class Segmenter:
             predict = self.tile_predictor(side, instead_of=tile, tta=tta)
             return segment_tiles(image, side, predict, confidence=confidence)
 
-        found, certain = _timed(timing, "tiles", lambda: in_tiles_that_fit(work, tile))
+        found, certain = timed(timing, "tiles", lambda: in_tiles_that_fit(work, tile))
         timing["total"] = sum(timing.values())
         return Segmentation(
             found, self.label_set, image, self.name, timing, source, confidence_map=certain
@@ -364,11 +347,13 @@ class Segmenter:
         )
 
 
-def _timed(timing: dict[str, float], stage: str, work: Callable[[], T]) -> T:
-    start = time.perf_counter()
-    out = work()
-    timing[stage] = time.perf_counter() - start
-    return out
+def _read(source: ImageSource, color: Literal["rgb", "bgr"]) -> tuple[Image, dict[str, float]]:
+    timing: dict[str, float] = {}
+    return timed(timing, "read", lambda: read(source, color=color)), timing
+
+
+def _name(source: ImageSource) -> str | None:
+    return os.fspath(source) if isinstance(source, (str, os.PathLike)) else None
 
 
 def _checked_size(size: int) -> int:

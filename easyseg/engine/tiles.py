@@ -89,7 +89,10 @@ def in_tiles_that_fit(work: Callable[[int], T], tile: int) -> T:
 
 
 def _is_lack_of_memory(error: Exception) -> bool:
-    """PyTorch has an error of its own for GPUs, and a plain RuntimeError for the CPU."""
+    """Tells whether memory ran out.
+
+    PyTorch has an error of its own for GPUs, and a plain RuntimeError for the CPU.
+    """
     if isinstance(error, (MemoryError, torch.OutOfMemoryError)):
         return True
     text = str(error).lower()

@@ -8,6 +8,7 @@ import numpy as np
 import torch
 
 from easyseg._types import AnyArray, Image
+from easyseg.engine.inputs import prepare
 from easyseg.transforms import Geometry, Preprocess
 
 SCALES = (0.75, 1.0, 1.25)
@@ -15,6 +16,8 @@ SCALES = (0.75, 1.0, 1.25)
 
 LEAST = 1e-9
 """A probability that is rounded to 0 counts as this where its logarithm is taken."""
+
+CPU = torch.device("cpu")
 
 Network = Callable[[torch.Tensor], torch.Tensor]
 """Takes a normalised picture (1, 3, h, w) and gives its logits (1, C, h', w') on the CPU."""
@@ -42,6 +45,7 @@ def look(
     *,
     scales: Sequence[float] = SCALES,
     flip: bool = True,
+    device: torch.device = CPU,
 ) -> Iterator[View]:
     """Shows a picture to the network in several sizes, and mirrored.
 
@@ -51,15 +55,17 @@ def look(
         image: RGB uint8 (H, W, 3).
         scales: Sizes relative to what `preprocess` makes.
         flip: Whether each size is also seen mirrored.
+        device: Where the network runs.
 
     Yields:
         What the network says of each.
     """
-    resized = preprocess(image)[1].resized
+    resized = preprocess.fit(image)[1].resized
     for scale, mirrored in itertools.product(scales, (False, True) if flip else (False,)):
         height, width = (max(1, round(side * scale)) for side in resized)
         scaled = replace(preprocess, resize="fixed", size=(height, width), max_size=None)
-        x, geometry = scaled(np.ascontiguousarray(image[:, ::-1]) if mirrored else image)
+        seen = np.ascontiguousarray(image[:, ::-1]) if mirrored else image
+        x, geometry = prepare(scaled, seen, device)
         yield View(network(x), geometry, mirrored)
 
 

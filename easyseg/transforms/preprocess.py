@@ -2,7 +2,7 @@
 
 import math
 from dataclasses import dataclass, replace
-from typing import Literal
+from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
@@ -21,6 +21,20 @@ _CHOICES = {
     "padding": ("bottom_right", "center"),
     "interpolation": ("area", "bilinear", "bicubic", "nearest"),
 }
+
+
+class Normalization(NamedTuple):
+    """What pixels become in a network's input: `pixel * factor + shift`, in float32.
+
+    Attributes:
+        factor: Float32, shape (3,), in the order of the channels that the network sees.
+        shift: The same.
+        border: Values of the padding, the same.
+    """
+
+    factor: FloatMap
+    shift: FloatMap
+    border: FloatMap
 
 
 @dataclass(frozen=True)
@@ -88,11 +102,37 @@ class Preprocess:
         Raises:
             InputError: It is no such array, or the rule would enlarge it beyond reason.
         """
+        image, geometry = self.fit(image)
+        return self._normalize(image, geometry), geometry
+
+    def fit(self, image: Image) -> tuple[Image, Geometry]:
+        """Do the first half of a call: resize a photograph, and find its place on the canvas.
+
+        Args:
+            image: RGB, uint8, shape (H, W, 3), any strides.
+
+        Returns:
+            RGB, uint8, shape (h, w, 3), the photograph itself where it keeps its size; and the way
+            back. `easyseg.transforms.lay_out` does the second half on a device.
+
+        Raises:
+            InputError: As a call does.
+        """
         _check_image(image)
         geometry = self._geometry(*image.shape[:2])
         if geometry.resized != geometry.original:
             image = media_image.resize(image, geometry.resized, self.interpolation)
-        return self._normalize(image, geometry), geometry
+        return image, geometry
+
+    @property
+    def normalization(self) -> Normalization:
+        """What the pixels and the padding become."""
+        factor = np.array([self.scale / std for std in self.std], np.float32)
+        shift = np.array(
+            [-mean / std for mean, std in zip(self.mean, self.std, strict=True)], np.float32
+        )
+        border = np.zeros(3) if self.pad_value is None else self.pad_value * factor + shift
+        return Normalization(factor, shift, border.astype(np.float32))
 
     def with_size(self, size: int | tuple[int, int]) -> "Preprocess":
         """Give the same recipe for another size; `max_size` changes in proportion.
@@ -143,13 +183,9 @@ class Preprocess:
 
     def _normalize(self, image: Image, geometry: Geometry) -> torch.Tensor:
         """Lay the resized image on its canvas, one multiplication and one sum for each value."""
-        factor = np.array([self.scale / std for std in self.std], np.float32)
-        shift = np.array(
-            [-mean / std for mean, std in zip(self.mean, self.std, strict=True)], np.float32
-        )
+        factor, shift, border = self.normalization
         canvas: FloatMap = np.empty((1, 3, *geometry.padded), np.float32)
         if geometry.padded != geometry.resized:
-            border = np.zeros(3) if self.pad_value is None else self.pad_value * factor + shift
             canvas[0] = border[:, None, None]
         (top, left), (height, width) = geometry.offset, geometry.resized
         inner = canvas[0, :, top : top + height, left : left + width]

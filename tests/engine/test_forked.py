@@ -12,10 +12,11 @@ import numpy as np
 import pytest
 import torch
 
-from easyseg.engine import Segmenter, conversion
+from easyseg.engine import Segmenter, conversion, forked, inputs
 from easyseg.engine.backends import Checkpoint
 from easyseg.engine.backends.torch_backend import TorchNetwork
 from easyseg.errors import ModelError
+from easyseg.transforms import Preprocess
 
 BACKENDS = ("torch", "openvino", "onnxruntime")
 
@@ -64,9 +65,26 @@ def test_a_forked_child_goes_on_with_one_thread(backend: str):
 def test_cuda_is_refused_to_a_forked_child(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(Checkpoint, "load", lambda self: torch.nn.Identity())
     network = TorchNetwork(Checkpoint(None, Path()), torch.device("cpu"), "fp32")
-    network._device, network._process = torch.device("cuda"), os.getpid() + 1
-    with pytest.raises(ModelError, match=r"forked.*get_context\('spawn'\)"):
-        network(torch.zeros(1, 3, 8, 8))
+    network._device = torch.device("cuda")
+    preprocess = Preprocess((0, 0, 0), (1, 1, 1), resize="native")
+    picture = np.zeros((8, 8, 3), np.uint8)
+    monkeypatch.setattr(forked, "_on_cuda", os.getpid() + 1)
+    for use in (
+        lambda: network(torch.zeros(1, 3, 8, 8)),
+        lambda: inputs.prepare(preprocess, picture, torch.device("cuda")),
+        lambda: TorchNetwork(Checkpoint(None, Path()), torch.device("cuda"), "fp32"),
+    ):
+        with pytest.raises(ModelError, match=r"forked.*get_context\('spawn'\)"):
+            use()
+
+
+def test_cuda_belongs_to_the_process_that_used_it_first(monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(forked, "_on_cuda", None)
+    forked.check_cuda()
+    forked.check_cuda()
+    monkeypatch.setattr(os, "getpid", lambda: -1)
+    with pytest.raises(ModelError, match="forked"):
+        forked.check_cuda()
 
 
 @pytest.mark.parametrize("backend", BACKENDS)

@@ -1,13 +1,10 @@
 """Runs a network with PyTorch itself: on every device, and where all else fails."""
 
-import os
-
 import torch
 
 from easyseg.engine import forked
 from easyseg.engine.backends.cuda_graphs import Graphed
 from easyseg.engine.backends.network import Checkpoint
-from easyseg.errors import ModelError
 
 DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 """The type of number of each precision."""
@@ -15,6 +12,10 @@ DTYPES = {"fp32": torch.float32, "bf16": torch.bfloat16, "fp16": torch.float16}
 
 class TorchNetwork:
     """A network on PyTorch.
+
+    Weights and pictures are cast as a whole, rather than for each operation by `torch.autocast`:
+    the batch normalisations, which want float32, are folded away, other normalisations and softmax
+    add up in float32 anyhow, and so the network, or its CUDA graph, holds no kernels that cast.
 
     Args:
         checkpoint: The network.
@@ -27,16 +28,15 @@ class TorchNetwork:
 
     Raises:
         InputError: As `Checkpoint.load` does.
-        ModelError: As `Checkpoint.load` does; when called, if it is on CUDA and this process was
-            forked from the one that opened it.
+        ModelError: As `Checkpoint.load` does; also when called, if it is on CUDA and this process
+            was forked from one that has used it.
     """
 
     backend = "torch"
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, precision: str) -> None:
-        forked.prepare()
+        self._prepare(device)
         self.precision = precision
-        self._process = os.getpid()
         self._device = device
         self._dtype = DTYPES[precision]
         module = checkpoint.load().to(device=device, dtype=self._dtype)
@@ -46,16 +46,18 @@ class TorchNetwork:
 
     def __call__(self, x: torch.Tensor) -> torch.Tensor:
         """See `Network`; the logits stay on the device."""
-        forked.prepare()
-        if self._device.type == "cuda" and os.getpid() != self._process:
-            raise ModelError(
-                "a network on CUDA cannot be used in a process that was forked: make a Segmenter "
-                "in each, started with multiprocessing.get_context('spawn')"
-            )
+        self._prepare(self._device)
+        on_cuda = self._device.type == "cuda"
         with torch.inference_mode():
-            if self._device.type == "cuda" and not x.is_cuda:
+            if on_cuda and not x.is_cuda:
                 x = x.pin_memory()  # so that the copy overlaps with what the GPU still does
-            x = x.to(self._device, non_blocking=True)
+            # MPS would copy from memory that is free again by then (pytorch/pytorch#189690).
+            x = x.to(self._device, non_blocking=on_cuda)
             x = x.to(dtype=self._dtype, memory_format=torch.channels_last)
             logits: torch.Tensor = self._run(x)
             return logits.float()
+
+    def _prepare(self, device: torch.device) -> None:
+        forked.prepare()
+        if device.type == "cuda":
+            forked.check_cuda()
