@@ -80,7 +80,7 @@ def in_tiles_that_fit(work: Callable[[int], T], tile: int) -> T:
         try:
             return work(tile)
         except (MemoryError, RuntimeError) as error:
-            if not _is_lack_of_memory(error) or tile // 2 < SMALLEST:
+            if not is_lack_of_memory(error) or tile // 2 < SMALLEST:
                 raise
         tile //= 2
         warnings.warn(
@@ -88,7 +88,7 @@ def in_tiles_that_fit(work: Callable[[int], T], tile: int) -> T:
         )
 
 
-def _is_lack_of_memory(error: Exception) -> bool:
+def is_lack_of_memory(error: Exception) -> bool:
     """Tells whether memory ran out.
 
     PyTorch has an error of its own for GPUs, and a plain RuntimeError for the CPU.
