@@ -137,3 +137,57 @@ def test_a_peer_that_does_not_start_says_why(tmp_path, monkeypatch):
         assert one.versions == {"it": 1}
         assert one() == 0.5
         assert one() == 0.5
+
+
+LIGHT = "lraspp_mobilenet_v3_large.coco_voc"
+
+
+def test_the_script_for_gpus_works_on_a_cpu(tmp_path, capsys):
+    from benchmarks import gpu
+
+    file = tmp_path / "figures.json"
+    sizes = ["--side", "64", "--rounds", "1", "--batches", "1", "2", "--frames", "2"]
+    arguments = ["--device", "cpu", "--only", LIGHT, *sizes, "--json", str(file)]
+    assert gpu.main(arguments) == 0
+    figures = json.loads(file.read_text())
+    lines = figures["networks"]
+    assert [line["precision"] for line in lines] == ["fp32", "bf16", "autocast bf16"]
+    assert lines[0]["agreement"] == 1
+    for line in lines[1:]:
+        assert 0.9 < line["agreement"] < 1  # casting is seen
+    assert all(line[batch] > 0 for line in lines for batch in ("batch 1", "batch 2"))
+    assert figures["photographs_per_second"]["agreement"] == 1
+    assert min(figures["input_milliseconds"].values()) > 0
+    assert set(figures["restore_milliseconds"]) == {"640x480", "1920x1080", "3840x2160"}
+    assert figures["video_frames_per_second"] > 0
+    assert "autocast bf16" in capsys.readouterr().out
+
+
+def test_labels_that_differ_on_a_gpu_set_the_exit_status(monkeypatch, capsys):
+    from benchmarks import gpu
+
+    line = {"network": LIGHT, "precision": "fp32", "agreement": 0.9989, "batch 1": 1.0}
+    monkeypatch.setattr(gpu, "TorchNetwork", lambda *given: None)
+    monkeypatch.setattr(gpu, "measure_network", lambda *given: line)
+    monkeypatch.setattr(gpu, "measure_inputs", lambda bench: {})
+    monkeypatch.setattr(gpu, "measure_restore", lambda bench: {})
+    monkeypatch.setattr(gpu, "measure_video", lambda bench, frames: 1.0)
+    monkeypatch.setattr(
+        gpu, "measure_list", lambda bench: {"alone": 1.0, "list": 1.0, "agreement": agreement}
+    )
+    arguments = ["--device", "cpu", "--only", LIGHT, "--batches", "1"]
+    agreement = 1.0
+    assert gpu.main(arguments) == 1
+    assert capsys.readouterr().out.count("DIFFERS") == 1  # in fp32 only
+    line["agreement"] = 1.0
+    assert gpu.main(arguments) == 0
+    agreement = 0.99
+    assert gpu.main(arguments) == 1
+
+
+def test_without_a_gpu_nothing_is_measured(monkeypatch, capsys):
+    from benchmarks import gpu
+
+    monkeypatch.setattr(gpu.torch.cuda, "is_available", lambda: False)
+    assert gpu.main([]) == 2
+    assert "no CUDA here" in capsys.readouterr().err

