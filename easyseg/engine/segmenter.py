@@ -154,7 +154,8 @@ class Segmenter:
 
         Returns:
             A Segmentation at the picture's own size; a list of them for a list or a tuple. A
-            picture gets the same answer in a list as alone.
+            picture gets the same answer in a list as alone: on CUDA but for rounding, since up to
+            eight go through the network together there.
 
         Raises:
             InputError: If an array has a wrong shape or type, or `tile` makes no sense.

@@ -21,6 +21,7 @@ _NO_MEMORY = (
     "out of memory", "can't allocate memory", "cannot allocate memory", "not enough memory",
     "bad_alloc", "bad allocation",
     "could not create a primitive",  # of oneDNN, which PyTorch convolves with
+    "status_alloc_failed",  # of cuBLAS and cuDNN
 )  # fmt: skip
 """What is in the texts of errors that mean it."""
 

@@ -8,7 +8,9 @@ import numpy as np
 import pytest
 import torch
 
-from easyseg.engine import Segmenter, batches, inputs, segmenter, views
+from easyseg.engine import Segmenter, batches, forked, inputs, segmenter, views
+from easyseg.engine.backends import Checkpoint
+from easyseg.engine.backends.torch_backend import TorchNetwork
 from easyseg.engine.batches import MOST, BatchPredictor
 from easyseg.errors import InputError, MediaError
 from easyseg.transforms import Preprocess, lay_out
@@ -200,6 +202,62 @@ def test_elsewhere_inputs_are_made_as_ever(device: str):
     expected, where = RULE(picture(20, 30))
     torch.testing.assert_close(x, expected, rtol=0, atol=0)
     assert geometry == where
+
+
+def test_what_is_sent_to_cuda_is_uint8_in_pinned_memory(monkeypatch: pytest.MonkeyPatch):
+    """With a stand-in for CUDA, which only notes what it is asked for."""
+    pinned: list[torch.dtype] = []
+    sent: list[tuple[torch.dtype, bool]] = []
+    cuda = torch.device("cuda")
+    empty = torch.empty
+
+    def allocate(*size: object, pin_memory: bool = False, **options: object) -> torch.Tensor:
+        if pin_memory:
+            pinned.append(options["dtype"])
+        else:
+            assert options.pop("device") == cuda
+        return empty(*size, **options)
+
+    def send(values: torch.Tensor, device: torch.device, *, non_blocking: bool) -> torch.Tensor:
+        assert device == cuda
+        sent.append((values.dtype, non_blocking))
+        return values
+
+    monkeypatch.setattr(forked, "_on_cuda", None)
+    monkeypatch.setattr(torch, "empty", allocate)
+    monkeypatch.setattr(torch.Tensor, "to", send)
+    image = picture(90, 120)
+    x, geometry = inputs.prepare(RULE, image, cuda)
+    monkeypatch.undo()
+    assert pinned == [torch.float32, torch.uint8]  # twelve numbers, and the picture
+    assert sent == [(torch.float32, True), (torch.uint8, True)]
+    expected, where = RULE(image)
+    torch.testing.assert_close(x, expected)
+    assert geometry == where
+
+
+@pytest.mark.parametrize(("device", "waits"), [("mps", True), ("cpu", True), ("cuda", False)])
+def test_only_cuda_copies_while_others_go_on(
+    monkeypatch: pytest.MonkeyPatch, device: str, waits: bool
+):
+    """MPS would read memory that is free again by then."""
+    monkeypatch.setattr(forked, "_on_cuda", None)
+    monkeypatch.setattr(Checkpoint, "load", lambda self: torch.nn.Identity())
+    network = TorchNetwork(Checkpoint(None, Path()), CPU, "fp32")
+    network._device = torch.device(device)
+    asked: list[bool] = []
+    to = torch.Tensor.to
+
+    def send(values: torch.Tensor, *place: torch.device, **options: object) -> torch.Tensor:
+        if not place:
+            return to(values, **options)
+        asked.append(options["non_blocking"])
+        return values
+
+    monkeypatch.setattr(torch.Tensor, "to", send)
+    monkeypatch.setattr(torch.Tensor, "pin_memory", lambda values: values)
+    network(torch.zeros(1, 3, 8, 8))
+    assert asked == [not waits]
 
 
 @pytest.mark.gpu

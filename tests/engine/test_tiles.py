@@ -95,6 +95,7 @@ def test_the_seam_is_smooth():
     [
         MemoryError(),
         torch.OutOfMemoryError("CUDA out of memory"),
+        RuntimeError("CUDA error: CUBLAS_STATUS_ALLOC_FAILED when calling `cublasCreate(handle)`"),
         RuntimeError("DefaultCPUAllocator: can't allocate memory: you tried to allocate 9 bytes"),
         RuntimeError("[enforce fail] DefaultCPUAllocator: not enough memory: you tried"),
         RuntimeError("could not create a primitive"),
