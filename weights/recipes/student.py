@@ -104,7 +104,9 @@ class Student(nn.Module):
         num_classes: 21 or 150.
         output_stride: Of the features.
         frozen: How many blocks of the encoder stay as they are, with the stem.
-        state_dict: Weights to start from, under the product's keys.
+        state_dict: Weights to start from, under the product's keys; only the encoder's, and the
+            rest begins at random.
+        widths: `encoder_size`, `aspp_channels` and the like, of the product's network.
     """
 
     def __init__(
@@ -113,10 +115,15 @@ class Student(nn.Module):
         output_stride: int,
         frozen: int,
         state_dict: dict[str, torch.Tensor],
+        **widths: int,
     ) -> None:
         super().__init__()
-        self.network = DeepLabV3Plus(num_classes, output_stride=output_stride)
-        self.network.load_state_dict({k: v.float() for k, v in state_dict.items()})
+        self.network = DeepLabV3Plus(num_classes, output_stride=output_stride, **widths)
+        missing = self.network.load_state_dict(
+            {k: v.float() for k, v in state_dict.items()}, strict=False
+        ).missing_keys
+        if any(key.startswith("encoder") for key in missing):
+            raise SystemExit(f"the weights to start from lack {missing[:3]}...")
         self.keys = list(self.network.state_dict())
         self.frozen = frozen
         for module in self.network.modules():

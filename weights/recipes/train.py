@@ -27,10 +27,20 @@ from student import Student
 from torch import nn
 from torch.nn import functional as F
 
+from easyseg.models.backbones.efficientnet_lite import rename_imagenet_keys
+
 LABEL_SHARE = 0.5
 """The labels' part of a pixel's target, where both are known."""
 WARM_UP_STEPS = 150
 EMA_DECAY = 0.998
+WIDTHS = {
+    "encoder_size": 0,
+    "aspp_channels": 128,
+    "decoder_channels": 128,
+    "low_level_channels": 32,
+}
+LONGEST_STEP = 20.0
+"""Seconds; a longer one was spent asleep, and does not count as work."""
 
 
 class Trainer:
@@ -44,7 +54,8 @@ class Trainer:
             21 if args.dataset == "voc" else 150,
             args.output_stride,
             args.frozen,
-            torch.load(args.init, weights_only=True),
+            start_of(args.init),
+            **{name: getattr(args, name) for name in WIDTHS},
         )
         encoder = {
             name: p
@@ -86,7 +97,7 @@ class Trainer:
 
     def train_step(self, crops: list[Crop]) -> float:
         """One step of the optimiser and of the average; returns the loss."""
-        progress = min(1.0, self.elapsed / (self.args.minutes * 60))
+        progress = self.progress()
         factor = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         factor *= 0.5 * (1 + math.cos(math.pi * progress)) + 0.005
         for group in self.optimizer.param_groups:
@@ -104,6 +115,12 @@ class Trainer:
         self.follow()
         return float(loss.detach())
 
+    def progress(self) -> float:
+        """How much of the schedule is done, 0..1."""
+        if self.args.steps:
+            return min(1.0, self.step / self.args.steps)
+        return min(1.0, self.elapsed / (self.args.minutes * 60))
+
     def follow(self) -> None:
         """Lets the moving average follow the network, faster at the beginning."""
         decay = min(EMA_DECAY, (self.step + 1) / (self.step + 10))
@@ -119,15 +136,15 @@ class Trainer:
         torch.manual_seed(args.seed + self.step)
         self.model.train()
         saved, losses = time.monotonic(), []
-        until = 60 * min(args.minutes, args.until or args.minutes)
-        while self.elapsed < until:
+        until = 60 * args.until if args.until else math.inf
+        while self.progress() < 1 and self.elapsed < until:
             start = time.monotonic()
             crops = [
                 photographs.draw(rng, args.crop, (args.smallest, args.largest))
                 for _ in range(args.batch)
             ]
             losses.append(self.train_step(crops))
-            self.elapsed += time.monotonic() - start
+            self.elapsed += min(time.monotonic() - start, LONGEST_STEP)
             if self.step % 100 == 0:
                 loss = np.mean(losses[-100:])
                 print(f"step {self.step}, {self.elapsed / 60:.1f} min: loss {loss:.4f}", flush=True)
@@ -135,6 +152,14 @@ class Trainer:
                 self.save()
                 saved = time.monotonic()
         self.save()
+
+
+def start_of(file: Path) -> dict[str, torch.Tensor]:
+    """Reads what to start from: the product's weights, or an encoder's of ImageNet (`.pth`)."""
+    state: dict[str, torch.Tensor] = torch.load(file, weights_only=True)
+    if file.suffix == ".pth":
+        state = {f"encoder.{key}": value for key, value in rename_imagenet_keys(state).items()}
+    return state
 
 
 def loss_of(logits: torch.Tensor, labels: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
@@ -164,7 +189,9 @@ def main() -> None:
     parser.add_argument("--never", required=True, type=Path, help="names kept for measuring")
     parser.add_argument("--init", required=True, type=Path, help="state dict to start from")
     parser.add_argument("--out", required=True, type=Path, help="folder of state and result")
-    parser.add_argument("--minutes", type=float, required=True, help="length of the schedule")
+    length = parser.add_mutually_exclusive_group(required=True)
+    length.add_argument("--minutes", type=float, help="length of the schedule")
+    length.add_argument("--steps", type=int, help="length of the schedule")
     parser.add_argument("--until", type=float, help="stop there, for another output stride")
     parser.add_argument("--output-stride", type=int, default=32, choices=[8, 16, 32])
     parser.add_argument("--crop", type=int, default=256)
@@ -173,7 +200,10 @@ def main() -> None:
     parser.add_argument("--smallest", type=float, default=0.5, help="scale, long side 512 being 1")
     parser.add_argument("--largest", type=float, default=1.4)
     parser.add_argument("--random-share", type=float, default=0.25)
+    parser.add_argument("--paste-share", type=float, default=0.0, help="of the crops, VOC only")
     parser.add_argument("--learning-rate", type=float, default=1.2e-3, help="of the head")
+    for name, width in WIDTHS.items():
+        parser.add_argument(f"--{name.replace('_', '-')}", type=int, default=width)
     parser.add_argument("--save-every", type=float, default=180, help="seconds")
     parser.add_argument("--seed", type=int, default=1)
     args = parser.parse_args()
@@ -181,7 +211,13 @@ def main() -> None:
     cv2.setNumThreads(1)
     never = set(args.never.read_text("utf-8").split())
     photographs = Photographs(
-        args.photos, args.masks, args.soft_labels, never, args.dataset, args.random_share
+        args.photos,
+        args.masks,
+        args.soft_labels,
+        never,
+        args.dataset,
+        args.random_share,
+        args.paste_share,
     )
     Trainer(args).run(photographs)
 
