@@ -16,6 +16,7 @@ from benchmarks import (
     report,
     restoring,
     starting,
+    threads,
     videos,
 )
 from benchmarks.check import TOLERANCE, regressions
@@ -31,6 +32,7 @@ PARTS: dict[str, Callable[[Settings], Results]] = {
     "live": cameras.run,
     "memory": memory.run,
     "start": starting.run,
+    "threads": threads.run,
 }
 
 

@@ -1,38 +1,77 @@
 """The forward pass of each network in each engine, and how near it is to the machine's limit."""
 
 import statistics
+from contextlib import ExitStack
 
 import torch
 from torch.utils.flop_counter import FlopCounterMode
 
-from benchmarks import subjects
+from benchmarks import peers, subjects
 from benchmarks.measure import Results, Row, Skipped, Turns, compare, take_turns
+from benchmarks.peers import PeerError
 from benchmarks.subjects import Settings
-from easyseg.engine import loader
+from easyseg.engine import Segmenter, loader
+from easyseg.engine.precision import has_native_bf16
 from easyseg.errors import EasysegError
 
 PART = "network"
 SIDE = 512
 LIGHT = ("lraspp_mobilenet_v3_large.coco_voc", "segformer_b0.ade20k")
 HEAVY = "deeplabv3plus_resnet50.ade20k"
+BUILTIN = "deeplabv3plus_efficientnet_lite0"
 EAGER = "torch eager"
+TORCHVISION = "torchvision, DeepLabV3 MobileNetV3-Large"
+NO_BF16 = "this processor emulates bfloat16: seconds for a picture"
 
 
 def run(settings: Settings) -> Results:
     """Measures 512x512 pictures, one at a time."""
     names = [*LIGHT, HEAVY] if settings.networks else list(LIGHT)
-    results: Results = _measure("builtin", "deeplabv3plus_efficientnet_lite0.ade20k", settings)
+    results: Results = _against_torchvision(settings)
+    for dataset in ("ade20k", "voc"):
+        results += _measure("builtin", f"{BUILTIN}.{dataset}", settings)
     for name in names:
         results += _measure(subjects.random_checkpoint(name, settings.folder), name, settings)
     return results
 
 
+def _against_torchvision(settings: Settings) -> Results:
+    """The built-in models against the small one that torchvision's users take."""
+    x = torch.randn(1, 3, SIDE, SIDE)
+    ways = {}
+    skipped: Results = []
+    for dataset in ("ade20k", "voc"):
+        made, lacking = subjects.segmenters(PART, "builtin", dataset=dataset)
+        skipped += lacking if dataset == "voc" else []
+        for way, segmenter in made.items():
+            ways[f"{way}, built-in {dataset}"] = _forward(segmenter, x)
+    with ExitStack() as stack:
+        try:
+            peer = peers.peer(
+                settings.torchvision_python, "torchvision_peer.py", "network", str(SIDE)
+            )
+            ways[TORCHVISION] = stack.enter_context(peer)
+        except PeerError as error:
+            return [Skipped(PART, TORCHVISION, str(error))]
+        work = "small networks at 512x512"
+        return [*compare(PART, work, ways, settings.turns, TORCHVISION), *skipped]
+
+
+def _forward(segmenter: Segmenter, x: torch.Tensor) -> peers.Work:
+    return lambda: segmenter.logits(x)
+
+
 def _measure(model: object, name: str, settings: Settings) -> Results:
-    dataset = "ade20k" if model == "builtin" else None
+    dataset = name.rpartition(".")[2] if model == "builtin" else None
     x = torch.randn(1, 3, SIDE, SIDE)
     weights, path = loader.find(str(model), dataset)
     eager = loader.load(weights, path)
-    made, skipped = subjects.segmenters(PART, str(model), ("fp32", "bf16"), dataset=dataset)
+    # Only the loss of a light one is worth the minutes where bfloat16 is emulated.
+    worth_it = name in LIGHT or has_native_bf16(torch.device("cpu"))
+    precisions = ("fp32", "bf16") if worth_it else ("fp32",)
+    made, skipped = subjects.segmenters(PART, str(model), precisions, dataset=dataset)
+    if not worth_it:
+        skipped.append(Skipped(PART, f"{name}, bf16", NO_BF16))
     ways = {EAGER: lambda: _run(eager, x)}
     for way, segmenter in made.items():
         try:
@@ -40,7 +79,7 @@ def _measure(model: object, name: str, settings: Settings) -> Results:
         except EasysegError as error:
             skipped.append(Skipped(PART, way, str(error)))
             continue
-        ways[way] = lambda segmenter=segmenter: segmenter.logits(x)
+        ways[way] = _forward(segmenter, x)
     turns = settings.turns.at_most(3) if name == HEAVY else settings.turns
     results = compare(PART, name, ways, turns, EAGER)
     return [*results, *skipped, *_floor(eager, x, name, results, settings.turns.at_most(7))]

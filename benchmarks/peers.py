@@ -21,6 +21,8 @@ from easyseg.media import image as media
 HERE = Path(__file__).resolve().parent
 READY = "ready"
 
+Work = Callable[[], object]
+
 
 class PeerError(Exception):
     """A peer that does not run here; says why."""
@@ -90,7 +92,7 @@ def peer(python: Path | None, script: str, *arguments: str | Path) -> Iterator[P
         one.close()
 
 
-def transformers_pipeline(photo: Path, target: Path) -> tuple[Callable[[], object], Any, str]:
+def transformers_pipeline(photo: Path, target: Path) -> tuple[Work, Any, str]:
     """Transformers' pipeline("image-segmentation"), SegFormer-B0, random weights, overlay drawn.
 
     Returns:
