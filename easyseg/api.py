@@ -290,7 +290,7 @@ def segment_video(
         ModelError: If the model cannot be loaded.
     """
     from easyseg.media.video_sink import Encoding
-    from easyseg.pipeline import Job, Range, Segmenting, identify, process_file
+    from easyseg.pipeline import Job, Range, Segmenting, identify_model, process_file
 
     encoding = Encoding(encoder=encoder, crf=crf, preset=preset)
     segmenter = cached_segmenter(
@@ -311,7 +311,7 @@ def segment_video(
         drawing={
             "alpha": alpha, "legend": legend, "outline": outline, "size": size,
             "output_stride": output_stride, "device": str(device), "precision": precision,
-            "backend": backend, "weights": identify(model) if Path(model).is_file() else None,
+            "backend": backend, "weights": identify_model(model),
         },
     )  # fmt: skip
     draw = functools.partial(Segmentation.overlay, alpha=alpha, legend=legend, outline=outline)

@@ -1,7 +1,6 @@
 """One line for another background."""
 
 from collections.abc import Callable
-from pathlib import Path
 from typing import TYPE_CHECKING, Literal
 
 from easyseg._types import ClassSelection, Color, Image, PathLike
@@ -11,7 +10,7 @@ from easyseg.background.moving import frame_clock
 from easyseg.media.frame_sinks import check_transparent
 from easyseg.media.image import ImageSource, write
 from easyseg.media.video_encoder import Encoding
-from easyseg.pipeline import Job, Range, Segmenting, VideoSummary, identify
+from easyseg.pipeline import Job, Range, Segmenting, VideoSummary, identify_model
 from easyseg.render.effects import Fit, Strength
 from easyseg.result import Segmentation
 
@@ -190,7 +189,7 @@ def change_background_video(
         resume=resume,
         drawing={
             "size": size, "device": str(device), "precision": precision, "backend": backend,
-            "weights": identify(model) if Path(model).is_file() else None,
+            "weights": identify_model(model),
         },
     )  # fmt: skip
     if transparent:

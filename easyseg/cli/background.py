@@ -177,12 +177,11 @@ def _check_transparent(options: argparse.Namespace, targets: list[Path | None]) 
 def _run_video(options: argparse.Namespace, change: "Change") -> int:
     from easyseg.background import change_file
     from easyseg.media.video_encoder import Encoding
-    from easyseg.pipeline import Job, Range, Segmenting, identify
+    from easyseg.pipeline import Job, Range, Segmenting, identify_model
 
     source = options.photos[0]
     drawing = {name: getattr(options, name) for name in video.NETWORK}
-    if Path(options.model).is_file():
-        drawing["weights"] = identify(options.model)
+    drawing["weights"] = identify_model(options.model)
     ending = f"{ENDING}.mov" if options.transparent else f"{ENDING}.mp4"
     target = options.output or f"{Path(source).stem}{ending}"
     job = Job(

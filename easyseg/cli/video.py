@@ -187,11 +187,10 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
 
 
 def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
-    from easyseg.pipeline import Job, Range, Segmenting, identify
+    from easyseg.pipeline import Job, Range, Segmenting, identify_model
 
     drawing = {name: getattr(options, name) for name in DRAWING}
-    if Path(options.model).is_file():
-        drawing["weights"] = identify(options.model)
+    drawing["weights"] = identify_model(options.model)
     return Job(
         segmenting=Segmenting(options.every_n, options.smoothing, kept),
         range=Range(options.start, options.end, options.stride, options.max_frames),
