@@ -54,6 +54,7 @@ setup(
             "mypy>=1.13",
             "pycocotools>=2.0.8",
             "pytest>=8.0",
+            "pytest-xdist>=3.6",
             "ruff>=0.8",
             "scikit-learn>=1.4",
             "setuptools>=64",

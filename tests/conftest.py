@@ -15,6 +15,10 @@ SHARED = ROOT.parent / "shared"
 # Which way a test takes must not depend on how many pictures were segmented before it.
 os.environ.setdefault("EASYSEG_NUMBA", "0")
 
+# Workers of pytest-xdist share the cores: more threads than cores only wait for each other.
+if "PYTEST_XDIST_WORKER" in os.environ:
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
+
 
 @pytest.fixture(scope="session", autouse=True)
 def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
