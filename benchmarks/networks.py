@@ -47,13 +47,13 @@ def _against_torchvision(settings: Settings) -> Results:
             ways[f"{way}, built-in {dataset}"] = _forward(segmenter, x)
     with ExitStack() as stack:
         try:
-            peer = peers.peer(
-                settings.torchvision_python, "torchvision_peer.py", "network", str(SIDE)
+            peer = stack.enter_context(
+                peers.peer(settings.torchvision_python, "torchvision_peer.py", "network", str(SIDE))
             )
-            ways[TORCHVISION] = stack.enter_context(peer)
         except PeerError as error:
             return [Skipped(PART, TORCHVISION, str(error))]
-        work = "small networks at 512x512"
+        ways[TORCHVISION] = peer
+        work = f"512x512 (torchvision {peer.versions['torchvision']})"
         return [*compare(PART, work, ways, settings.turns, TORCHVISION), *skipped]
 
 
