@@ -57,8 +57,8 @@ class Weights:
         output_strides: What `build` can take.
         tiers: The tiers that this record serves in its data set.
         notice: A line that the user sees at the first use, for licences that ask for attention.
-        bf16_loss: Points of mIoU that bfloat16 costs on the data of `measured_on`; None where that
-            was not measured.
+        bf16_loss: Points of its first metric that bfloat16 costs on the data of `measured_on`; None
+            where that was not measured.
     """
 
     name: str

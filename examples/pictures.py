@@ -1,4 +1,4 @@
-"""Draws the pictures of the README from the sample photographs."""
+"""Draws the pictures of the README and of the model cards from the sample photographs."""
 
 from pathlib import Path
 
@@ -33,6 +33,9 @@ def main() -> None:
     for name, photograph, dataset in (
         ("china", "china.jpg", "ade20k"),
         ("cat", "chelsea.jpg", "voc"),
+        # Where the built-in models fail, for their cards.
+        ("failure_voc", "astronaut.jpg", "voc"),
+        ("failure_ade20k", "chelsea.jpg", "ade20k"),
     ):
         print(media.write(folder / f"{name}.jpg", side_by_side(photograph, dataset), quality=92))
     path = folder / "cat_background.jpg"

@@ -25,6 +25,8 @@ def own_cache(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
     """Keeps the user's cache folder out of it; processes that tests start inherit this one."""
     with pytest.MonkeyPatch.context() as patch:
         patch.setenv("EASYSEG_HOME", str(tmp_path_factory.mktemp("home")))
+        # What "auto" means must not depend on the processor either.
+        patch.setattr("easyseg.engine.precision.has_native_bf16", lambda device: False)
         yield
 
 
