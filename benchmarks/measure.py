@@ -20,6 +20,10 @@ LONGEST = 60.0
 
 FEWEST_ROUNDS = 3
 
+SETTLE = 0.1
+"""Seconds between two ways: an engine's threads go on spinning for a while after their work, and
+the next way would share the cores with them."""
+
 
 @dataclass(frozen=True)
 class Row:
@@ -109,6 +113,7 @@ def take_turns(ways: Mapping[str, Way], turns: Turns) -> dict[str, list[float]]:
         if number >= FEWEST_ROUNDS and time.perf_counter() - began > LONGEST:
             break
         for name, way in ways.items():
+            time.sleep(SETTLE)
             taken[name].append(turns.seconds(way))
     return taken
 
