@@ -67,7 +67,7 @@ def test_the_grid_is_that_of_the_finest_view(image):
 
 
 def test_a_photograph(astronaut):
-    segmenter = Segmenter("builtin", dataset="voc", size=128)
+    segmenter = Segmenter("builtin", dataset="voc", size=256)
     plain, better = segmenter(astronaut), segmenter(astronaut, tta=True, confidence=True)
     assert better.labels.shape == plain.labels.shape
     assert 0.9 < (better.labels == plain.labels).mean() < 1
