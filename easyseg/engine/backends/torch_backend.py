@@ -75,11 +75,11 @@ def _memory_format(module: nn.Module, device: torch.device) -> torch.memory_form
     """
     if device.type != "cpu":
         return torch.channels_last
-    sizes = {False: 0, True: 0}
-    for part in module.modules():
-        if isinstance(part, nn.Conv2d):
-            is_dense = part.groups == 1 and max(part.kernel_size) > 1
-            sizes[is_dense] += part.weight.numel()
-        elif isinstance(part, nn.Linear):
-            sizes[False] += part.weight.numel()
-    return torch.contiguous_format if sizes[True] > sizes[False] else torch.channels_last
+    weighted = [part for part in module.modules() if isinstance(part, (nn.Conv2d, nn.Linear))]
+    dense = sum(
+        part.weight.numel()
+        for part in weighted
+        if isinstance(part, nn.Conv2d) and part.groups == 1 and max(part.kernel_size) > 1
+    )
+    rest = sum(part.weight.numel() for part in weighted) - dense
+    return torch.contiguous_format if dense > rest else torch.channels_last
