@@ -7,7 +7,7 @@ import torch
 from torch.utils.flop_counter import FlopCounterMode
 
 from benchmarks import peers, subjects
-from benchmarks.measure import Results, Row, Skipped, Turns, compare, take_turns
+from benchmarks.measure import Results, Row, Skipped, Turns, Way, compare, take_turns
 from benchmarks.peers import PeerError
 from benchmarks.subjects import Settings
 from easyseg.engine import Segmenter, loader
@@ -39,10 +39,8 @@ def _against_torchvision(settings: Settings) -> Results:
     """The built-in models against the small one that torchvision's users take."""
     x = torch.randn(1, 3, SIDE, SIDE)
     ways = {}
-    skipped: Results = []
     for dataset in ("ade20k", "voc"):
-        made, lacking = subjects.segmenters(PART, "builtin", dataset=dataset)
-        skipped += lacking if dataset == "voc" else []
+        made, skipped = subjects.segmenters(PART, "builtin", dataset=dataset)  # the same for both
         for way, segmenter in made.items():
             ways[f"{way}, built-in {dataset}"] = _forward(segmenter, x)
     with ExitStack() as stack:
@@ -57,7 +55,7 @@ def _against_torchvision(settings: Settings) -> Results:
         return [*compare(PART, work, ways, settings.turns, TORCHVISION), *skipped]
 
 
-def _forward(segmenter: Segmenter, x: torch.Tensor) -> peers.Work:
+def _forward(segmenter: Segmenter, x: torch.Tensor) -> Way:
     return lambda: segmenter.logits(x)
 
 

@@ -8,20 +8,19 @@ import json
 import os
 import subprocess
 import tempfile
-from collections.abc import Callable, Iterator
+from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.measure import Way
 from easyseg.labels import ADE20K
 from easyseg.media import image as media
 
 HERE = Path(__file__).resolve().parent
 READY = "ready"
-
-Work = Callable[[], object]
 
 
 class PeerError(Exception):
@@ -92,7 +91,7 @@ def peer(python: Path | None, script: str, *arguments: str | Path) -> Iterator[P
         one.close()
 
 
-def transformers_pipeline(photo: Path, target: Path) -> tuple[Work, Any, str]:
+def transformers_pipeline(photo: Path, target: Path) -> tuple[Way, Any, str]:
     """Transformers' pipeline("image-segmentation"), SegFormer-B0, random weights, overlay drawn.
 
     Returns:

@@ -1,11 +1,10 @@
 """What a second thread, and each further one, is worth to the built-in network."""
 
 import os
-from collections.abc import Callable
 
 import torch
 
-from benchmarks.measure import Results, compare
+from benchmarks.measure import Results, Way, compare
 from benchmarks.subjects import Settings
 from easyseg.engine import Segmenter
 
@@ -28,7 +27,7 @@ def run(settings: Settings) -> Results:
         torch.set_num_threads(before)
 
 
-def _with(count: int, segmenter: Segmenter, x: torch.Tensor) -> Callable[[], object]:
+def _with(count: int, segmenter: Segmenter, x: torch.Tensor) -> Way:
     def work() -> None:
         torch.set_num_threads(count)
         segmenter.logits(x)
