@@ -13,8 +13,8 @@ from typing import Any
 import torch
 from torch import nn
 from torch.nn import functional as F
-from torch.nn.utils.fusion import fuse_conv_bn_eval
 
+from easyseg.engine.fuse import fold_batch_norm
 from easyseg.models.backbones.efficientnet_lite import EPS
 from easyseg.models.deeplabv3plus import DeepLabV3Plus
 from easyseg.models.layers import ConvNorm, pad_same
@@ -131,11 +131,7 @@ class Student(nn.Module):
                 module.__class__ = Quick
             if isinstance(module, nn.BatchNorm2d):
                 module.momentum = 0.05
-        for module in self.network.encoder.modules():
-            if isinstance(module, Quick) and isinstance(module.norm, nn.BatchNorm2d):
-                module.eval()
-                module.conv = fuse_conv_bn_eval(module.conv, module.norm)
-                module.norm = nn.Identity()
+        fold_batch_norm(self.network.encoder.eval())
         self.network.to(memory_format=torch.channels_last)
         self.network.encoder.stem.requires_grad_(False)
         self.network.encoder.blocks[:frozen].requires_grad_(False)

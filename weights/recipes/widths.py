@@ -13,19 +13,18 @@ import time
 from collections.abc import Callable
 from pathlib import Path
 
-import cv2
-import numpy as np
 import torch
-from torch.nn import functional as F
 from train import WIDTHS
 
 from easyseg.engine import conversion
 from easyseg.engine.fuse import fold_batch_norm
+from easyseg.media.image import read
 from easyseg.media.masks import read_labels
+from easyseg.metrics import Accumulator
 from easyseg.models.deeplabv3plus import PREPROCESS, DeepLabV3Plus
+from easyseg.transforms import restore
 
 SIDE = 512
-VOID = 255
 CLASSES = 21
 
 
@@ -62,16 +61,11 @@ def milliseconds(works: list[Callable[[torch.Tensor], object]], rounds: int) -> 
 
 def mean_iou(module: torch.nn.Module, photos: Path, masks: Path, names: list[str]) -> float:
     """In per cent, single scale, at the photographs' own size."""
-    table = np.zeros((CLASSES, CLASSES), np.int64)
+    table = Accumulator(CLASSES)
     for name in names:
-        image = cv2.cvtColor(cv2.imread(str(photos / f"{name}.webp")), cv2.COLOR_BGR2RGB)
-        truth = read_labels(masks / f"{name}.png").astype(np.int64)
-        logits = F.interpolate(module(PREPROCESS(image)[0]), truth.shape, mode="bilinear")
-        known = truth != VOID
-        pairs = truth[known] * CLASSES + logits[0].argmax(0).numpy()[known]
-        table += np.bincount(pairs, minlength=CLASSES**2).reshape(table.shape)
-    right = np.diag(table)
-    return float(100 * (right / (table.sum(0) + table.sum(1) - right)).mean())
+        x, geometry = PREPROCESS(read(photos / f"{name}.webp"))
+        table.add(read_labels(masks / f"{name}.png"), restore(module(x), geometry))
+    return 100 * table.scores.mean_iou
 
 
 def main() -> None:
