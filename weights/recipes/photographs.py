@@ -18,6 +18,9 @@ from easyseg.media.masks import read_labels
 
 STRIDE = 4
 """The crops' labels have a cell for so many pixels."""
+COARSE = 16
+"""The other teacher's probabilities have a cell for so many."""
+ADE20K_CLASSES = 150
 VOID = 255
 LONG_SIDE = 512
 SCENES = {"adei", "lmf", "stb", "cam", "c128", "cst", "hum"}
@@ -37,12 +40,17 @@ def held_out(name: str) -> bool:
     return kind_of(name) in SCENES and zlib.crc32(name.encode()) % 10 == 0
 
 
+SoftLabels = tuple[np.ndarray, np.ndarray]
+"""A teacher's likeliest classes and their log-probabilities, see teacher_labels.py."""
+
+
 class Example(NamedTuple):
     """A photograph, and what is known of it."""
 
     image: np.ndarray  # (H, W, 3) uint8, RGB
     labels: np.ndarray | None  # (H, W) uint8 ids, VOID where unknown
-    soft: tuple[np.ndarray, np.ndarray] | None  # the teacher's classes and log-probabilities
+    soft: SoftLabels | None
+    other_soft: SoftLabels | None  # those of ADE20K's teacher, when training for VOC
 
 
 class Crop(NamedTuple):
@@ -52,6 +60,7 @@ class Crop(NamedTuple):
     labels: np.ndarray  # uint8 ids, VOID where unknown
     probability: np.ndarray  # (num_classes, h, w) of the teacher; 0 where it was not asked
     things: np.ndarray | None  # (size, size) bool: labelled, and not as background
+    other: np.ndarray | None  # the other teacher's probabilities, at stride 16
 
 
 class Photographs:
@@ -66,6 +75,7 @@ class Photographs:
         random_share: Share of crops that are drawn from anywhere: of all labelled photographs
             (VOC), of VOC's photographs (ADE20K).
         paste_share: Share of crops that get the things of another crop pasted onto them (VOC).
+        other_soft_labels: The same of ADE20K's teacher, for a second task beside VOC's.
     """
 
     def __init__(
@@ -77,8 +87,10 @@ class Photographs:
         dataset: str,
         random_share: float,
         paste_share: float = 0.0,
+        other_soft_labels: Path | None = None,
     ) -> None:
         self.masks, self.soft_labels = masks, soft_labels
+        self.other_soft_labels = other_soft_labels
         self.for_voc, self.random_share = dataset == "voc", random_share
         self.paste_share = paste_share if self.for_voc else 0.0
         self.num_classes = 21 if self.for_voc else 150
@@ -125,16 +137,14 @@ class Photographs:
         """Reads a photograph and all that is known of it."""
         image = cv2.cvtColor(cv2.imread(str(path)), cv2.COLOR_BGR2RGB)
         kind, mask = kind_of(path.stem), self.masks / f"{path.stem}.png"
-        labels = soft = None
+        labels = None
         if self.for_voc and kind in WITH_VOC_LABELS:
             labels = np.ascontiguousarray(read_labels(mask))
         elif not self.for_voc and kind == "adei":
             numbers = read_labels(mask)
             labels = np.where(numbers > 0, numbers - 1, VOID).astype(np.uint8)
-        if self.asked(path):
-            with np.load(self.soft_labels / f"{path.stem}.npz") as stored:
-                soft = stored["k"], stored["v"]
-        return Example(image, labels, soft)
+        other = stored_at(self.other_soft_labels, path) if self.other_soft_labels else None
+        return Example(image, labels, stored_at(self.soft_labels, path), other)
 
     def draw(self, rng: random.Random, size: int, scales: tuple[float, float]) -> Crop:
         """One random crop, at times with the things of another one pasted onto it.
@@ -176,6 +186,15 @@ class Photographs:
                 pool = more
         example = self.load(rng.choice(pool))
         return crop(example, rng, size, scales, self.num_classes, wanted)
+
+
+def stored_at(soft_labels: Path, path: Path) -> SoftLabels | None:
+    """What a teacher said of a photograph, if it was asked."""
+    file = soft_labels / f"{path.stem}.npz"
+    if not file.exists():
+        return None
+    with np.load(file) as stored:
+        return stored["k"], stored["v"]
 
 
 def note(by_class: dict[int, list[Path]], shown: np.ndarray, path: Path) -> None:
@@ -224,7 +243,14 @@ def crop(
     if example.soft is not None:
         probability = on_grid(example.soft, rows / (height - 1), columns / (width - 1), num_classes)
         probability *= inside
-    return Crop(jitter(image, rng), labels, probability, things)
+    other = None
+    if example.other_soft is not None:
+        step = COARSE // STRIDE
+        centres = [side.reshape(-1, step).mean(1) for side in (rows, columns)]
+        shares = centres[0] / (height - 1), centres[1] / (width - 1)
+        other = on_grid(example.other_soft, *shares, ADE20K_CLASSES)
+        other *= inside[step // 2 :: step, step // 2 :: step]
+    return Crop(jitter(image, rng), labels, probability, things, other)
 
 
 def paste(below: Crop, above: Crop) -> Crop:
@@ -239,7 +265,24 @@ def paste(below: Crop, above: Crop) -> Crop:
         np.where(cells, above.labels, below.labels),
         np.where(cells, above.probability, below.probability),
         None,
+        mixed(cells, below.other, above.other),
     )
+
+
+def mixed(
+    cells: np.ndarray, below: np.ndarray | None, above: np.ndarray | None
+) -> np.ndarray | None:
+    """The other teacher's probabilities after pasting; 0 where it was not asked."""
+    known = above if below is None else below
+    if known is None:
+        return None
+    rows, columns = known.shape[1:]
+    covered = cells.reshape(rows, cells.shape[0] // rows, columns, -1).mean((1, 3)) > 0.5
+    empty = np.zeros_like(known)
+    out: np.ndarray = np.where(
+        covered, empty if above is None else above, empty if below is None else below
+    )
+    return out
 
 
 def corner(

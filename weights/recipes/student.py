@@ -8,9 +8,10 @@ The answers are those of `easyseg.models.deeplabv3plus`; what differs is the way
   of a dilated one is several times slower on a CPU.
 """
 
-from typing import Any
+from typing import Any, NamedTuple
 
 import torch
+from photographs import ADE20K_CLASSES
 from torch import nn
 from torch.nn import functional as F
 
@@ -97,6 +98,14 @@ def through(blocks: nn.ModuleList, x: torch.Tensor) -> torch.Tensor:
     return x
 
 
+class Answers(NamedTuple):
+    """What the student says of a batch."""
+
+    logits: torch.Tensor  # (N, num_classes, h / 4, w / 4), or the window of it
+    coarse: torch.Tensor  # those of the ASPP alone, (N, num_classes, h / 16, w / 16)
+    other: torch.Tensor  # the same for ADE20K's classes, which VOC's photographs show, too
+
+
 class Student(nn.Module):
     """The network, its first blocks frozen.
 
@@ -106,6 +115,7 @@ class Student(nn.Module):
         frozen: How many blocks of the encoder stay as they are, with the stem.
         state_dict: Weights to start from, under the product's keys; only the encoder's, and the
             rest begins at random.
+        dropout: Share of the ASPP's channels that are left out at random.
         widths: `encoder_size`, `aspp_channels` and the like, of the product's network.
     """
 
@@ -115,6 +125,7 @@ class Student(nn.Module):
         output_stride: int,
         frozen: int,
         state_dict: dict[str, torch.Tensor],
+        dropout: float = 0.1,
         **widths: int,
     ) -> None:
         super().__init__()
@@ -135,9 +146,25 @@ class Student(nn.Module):
         self.network.to(memory_format=torch.channels_last)
         self.network.encoder.stem.requires_grad_(False)
         self.network.encoder.blocks[:frozen].requires_grad_(False)
+        self.network.dropout.p = dropout
+        channels = self.network.aspp.project.conv.out_channels
+        self.coarse = nn.Conv2d(channels, num_classes, 1)
+        if self.network.classifier.in_channels == channels:  # a better beginning than chance
+            self.coarse.load_state_dict(self.network.classifier.state_dict())
+        self.other = nn.Conv2d(channels, ADE20K_CLASSES, 1)
 
-    def forward(self, x: torch.Tensor) -> torch.Tensor:
-        """Logits at stride 4."""
+    def classifiers(self) -> tuple[nn.Conv2d, ...]:
+        """The layers that give logits."""
+        return self.network.classifier, self.coarse, self.other
+
+    def forward(self, x: torch.Tensor, window: tuple[slice, slice]) -> Answers:
+        """All logits that the losses look at.
+
+        Args:
+            x: Pictures, (N, 3, h, w).
+            window: Rows and columns of the cells of stride 4 that the decoder is to look at; it
+                costs as much as the encoder and the ASPP together.
+        """
         network, encoder = self.network, self.network.encoder
         low = encoder.low_level_index + 1
         with torch.no_grad():
@@ -146,11 +173,16 @@ class Student(nn.Module):
         features = through(encoder.blocks[self.frozen :], features)
         features = network.dropout(network.aspp(features))
         low_level = network.low_level(low_level)
+        cells = [-(-side // 4) for side in low_level.shape[2:]]
+        coarse = F.interpolate(features, cells, mode="bilinear", align_corners=False)
+        other = pointwise(coarse, self.other, clip=False)
+        coarse = pointwise(coarse, self.coarse, clip=False)
         features = F.interpolate(
             features, low_level.shape[2:], mode="bilinear", align_corners=False
         )
-        decoded = network.decoder(torch.cat([features, low_level], 1))
-        return pointwise(decoded, network.classifier, clip=False)
+        rows, columns = window
+        decoded = network.decoder(torch.cat([features, low_level], 1)[:, :, rows, columns])
+        return Answers(pointwise(decoded, network.classifier, clip=False), coarse, other)
 
     def product(self, state_dict: dict[str, torch.Tensor]) -> dict[str, torch.Tensor]:
         """Brings a state dict of this module to the product's keys, float16.

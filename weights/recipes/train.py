@@ -2,8 +2,11 @@
 
 Where a pixel's label is known, its target is half the label and half the teacher's probabilities;
 elsewhere the teacher's alone. State is saved every few minutes, and the same command goes on from
-there; the learning rate follows the minutes of work. The network may change its output stride on
-the way, for its weights serve all: most of the work is done at stride 32, which is cheap.
+there; the learning rate follows the minutes of work. Of each crop the decoder, which costs as much
+as the encoder and the ASPP together, sees a window only; what the ASPP knows of the rest is judged
+by a classifier of its own at stride 16, which is thrown away afterwards. The network may change its
+output stride on the way, for its weights serve all: most of the work is done at stride 32, which is
+cheap.
 
     python weights/recipes/train.py PHOTOS --dataset voc --masks DIR --soft-labels DIR \
         --never NAMES.txt --init FILE.pt --out DIR --minutes 100 --output-stride 32
@@ -15,6 +18,7 @@ import os
 import random
 import time
 from pathlib import Path
+from typing import Any
 
 # Before NumPy comes: threads of its matrix products that wait for a core cost more than they gain.
 os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
@@ -22,7 +26,8 @@ os.environ.setdefault("OPENBLAS_NUM_THREADS", "1")
 import cv2
 import numpy as np
 import torch
-from photographs import VOID, Crop, Photographs
+from muon import Muon
+from photographs import COARSE, STRIDE, VOID, Crop, Photographs
 from student import Student
 from torch import nn
 from torch.nn import functional as F
@@ -55,22 +60,14 @@ class Trainer:
             args.output_stride,
             args.frozen,
             start_of(args.init),
+            args.dropout,
             **{name: getattr(args, name) for name in WIDTHS},
         )
-        encoder = {
-            name: p
-            for name, p in self.model.named_parameters()
-            if name.startswith("network.encoder")
+        matrices, others = self.groups()
+        self.optimizers = {
+            "optimizer": torch.optim.AdamW(others, lr=0.0, weight_decay=0.01, fused=True),
+            "muon": Muon(matrices),
         }
-        head = [p for name, p in self.model.named_parameters() if name not in encoder]
-        groups = [
-            {
-                "params": [p for p in encoder.values() if p.requires_grad],
-                "peak": args.learning_rate / 4,
-            },
-            {"params": head, "peak": args.learning_rate},
-        ]
-        self.optimizer = torch.optim.AdamW(groups, lr=0.0, weight_decay=0.01, fused=True)
         self.average = {k: v.detach().clone() for k, v in self.model.state_dict().items()}
         self.step, self.elapsed = 0, 0.0
         self.state_file = self.out / "state.pt"
@@ -78,15 +75,33 @@ class Trainer:
             state = torch.load(self.state_file, weights_only=True)
             self.model.load_state_dict(state["model"])
             self.average = state["average"]
-            self.optimizer.load_state_dict(state["optimizer"])
+            for name, optimizer in self.optimizers.items():
+                optimizer.load_state_dict(state[name])
             self.step, self.elapsed = state["step"], state["elapsed"]
+
+    def groups(self) -> tuple[list[dict[str, Any]], list[dict[str, Any]]]:
+        """What Muon is for, the matrices within the network, and all else that is trained."""
+        last = {id(p) for layer in self.model.classifiers() for p in layer.parameters()}
+        matrices, others = [], []
+        head = self.args.learning_rate
+        for of_encoder, rate in ((True, head / 4), (False, head)):
+            trained = [
+                p
+                for name, p in self.model.named_parameters()
+                if p.requires_grad and name.startswith("network.encoder") == of_encoder
+            ]
+            inner = [p for p in trained if id(p) not in last and is_matrix(p)]
+            ids = {id(p) for p in inner}
+            matrices.append({"params": inner, "peak": rate})
+            others.append({"params": [p for p in trained if id(p) not in ids], "peak": rate})
+        return matrices, others
 
     def save(self) -> None:
         """Writes the state, and the average as a file of the product, each in one step."""
         state = {
             "model": self.model.state_dict(),
             "average": self.average,
-            "optimizer": self.optimizer.state_dict(),
+            **{name: optimizer.state_dict() for name, optimizer in self.optimizers.items()},
             "step": self.step,
             "elapsed": self.elapsed,
         }
@@ -100,20 +115,41 @@ class Trainer:
         progress = self.progress()
         factor = min(1.0, (self.step + 1) / WARM_UP_STEPS)
         factor *= 0.5 * (1 + math.cos(math.pi * progress)) + 0.005
-        for group in self.optimizer.param_groups:
-            group["lr"] = group["peak"] * factor
+        for optimizer in self.optimizers.values():
+            for group in optimizer.param_groups:
+                group["lr"] = group["peak"] * factor
         x = torch.from_numpy((np.stack([c.image for c in crops]) - 127) / 128)
         labels = torch.from_numpy(np.stack([c.labels for c in crops])).long()
         probability = torch.from_numpy(np.stack([c.probability for c in crops]))
-        logits = self.model(x.permute(0, 3, 1, 2))
-        self.optimizer.zero_grad(set_to_none=True)
-        loss = loss_of(logits, labels, probability)
+        rows, columns = self.window(labels.shape[1:])
+        answers = self.model(x.permute(0, 3, 1, 2), (rows, columns))
+        loss = loss_of(answers.logits, labels[:, rows, columns], probability[:, :, rows, columns])
+        if self.args.coarse_weight:
+            known, likely = at_coarse(labels, probability)
+            loss = loss + self.args.coarse_weight * loss_of(answers.coarse, known, likely)
+        asked = [index for index, c in enumerate(crops) if c.other is not None]
+        if asked and self.args.other_weight:
+            likely = torch.from_numpy(np.stack([crops[index].other for index in asked]))
+            unknown = labels.new_full((len(asked), *likely.shape[2:]), VOID)
+            of_other = loss_of(answers.other[asked], unknown, likely)
+            loss = loss + self.args.other_weight * of_other
+        self.model.zero_grad(set_to_none=True)
         loss.backward()
         nn.utils.clip_grad_norm_(self.model.parameters(), 5.0)
-        self.optimizer.step()
+        for optimizer in self.optimizers.values():
+            optimizer.step()
         self.step += 1
         self.follow()
         return float(loss.detach())
+
+    def window(self, cells: torch.Size) -> tuple[slice, slice]:
+        """Rows and columns of the cells that this step's decoder looks at."""
+        spans = []
+        for count in cells:
+            wide = round(count * self.args.window)
+            first = int(torch.randint(count - wide + 1, ()))
+            spans.append(slice(first, first + wide))
+        return spans[0], spans[1]
 
     def progress(self) -> float:
         """How much of the schedule is done, 0..1."""
@@ -162,6 +198,17 @@ def start_of(file: Path) -> dict[str, torch.Tensor]:
     return state
 
 
+def is_matrix(weight: torch.Tensor) -> bool:
+    """Whether it is of a 1x1 convolution that is not depthwise."""
+    return weight.ndim == 4 and weight.shape[2] == 1 and weight.shape[1] > 1
+
+
+def at_coarse(labels: torch.Tensor, probability: torch.Tensor) -> tuple[torch.Tensor, torch.Tensor]:
+    """What is known at stride 16: one of a cell's labels, the mean of its probabilities."""
+    step = COARSE // STRIDE
+    return labels[:, step // 2 :: step, step // 2 :: step], F.avg_pool2d(probability, step)
+
+
 def loss_of(logits: torch.Tensor, labels: torch.Tensor, probability: torch.Tensor) -> torch.Tensor:
     """Cross-entropy against labels and teacher, mean over the pixels of which something is known.
 
@@ -195,10 +242,15 @@ def main() -> None:
     parser.add_argument("--until", type=float, help="stop there, for another output stride")
     parser.add_argument("--output-stride", type=int, default=32, choices=[8, 16, 32])
     parser.add_argument("--crop", type=int, default=256)
-    parser.add_argument("--batch", type=int, default=12)
+    parser.add_argument("--batch", type=int, default=16)
+    parser.add_argument("--window", type=float, default=0.5, help="of the decoder's sides")
+    parser.add_argument("--coarse-weight", type=float, default=0.3, help="of the ASPP's own loss")
+    parser.add_argument("--other-soft-labels", type=Path, help="ADE20K's, when training for VOC")
+    parser.add_argument("--other-weight", type=float, default=0.25, help="of their loss")
+    parser.add_argument("--dropout", type=float, default=0.1)
     parser.add_argument("--frozen", type=int, default=6, help="blocks of the encoder")
-    parser.add_argument("--smallest", type=float, default=0.5, help="scale, long side 512 being 1")
-    parser.add_argument("--largest", type=float, default=1.4)
+    parser.add_argument("--smallest", type=float, default=0.45, help="scale, long side 512 being 1")
+    parser.add_argument("--largest", type=float, default=1.1)
     parser.add_argument("--random-share", type=float, default=0.25)
     parser.add_argument("--paste-share", type=float, default=0.0, help="of the crops, VOC only")
     parser.add_argument("--learning-rate", type=float, default=1.2e-3, help="of the head")
@@ -218,6 +270,7 @@ def main() -> None:
         args.dataset,
         args.random_share,
         args.paste_share,
+        args.other_soft_labels,
     )
     Trainer(args).run(photographs)
 
