@@ -117,10 +117,10 @@ PREPROCESS = Preprocess(
     std=(128.0, 128.0, 128.0),
     scale=1.0,
     resize="long_side",
-    size=512,
+    size=384,
 )
-"""EfficientNet-Lite's scaling. Sides that are no multiple of anything were measured to do as well
-as padded ones."""
+"""EfficientNet-Lite's scaling. Larger pictures were measured to be no better, and sides that are no
+multiple of anything to do as well as padded ones."""
 
 VOC = Weights(
     name="deeplabv3plus_efficientnet_lite0.voc",
@@ -132,13 +132,13 @@ VOC = Weights(
     output_stride=32,
     classifier="classifier.weight",
     file="deeplabv3plus_efficientnet_lite0.voc.pt",
-    sha256="c06afaff38da3dd6e31b93cbe548bf86de9a2c71265db6cefd5bea4a28b56e8f",
+    sha256="42dfce0e7272a4f8aa9151dd69a734842c660728df74bae27ea89d87a4793489",
     size=6_738_069,
     parameters=3_262_773,
     licence="MIT",
     source="weights/deeplabv3plus_efficientnet_lite0.voc.md",
-    metrics={"mIoU": 55.28, "pixel accuracy": 89.32},
-    bf16_loss=0.02,
+    metrics={"mIoU": 57.39, "pixel accuracy": 90.05},
+    bf16_loss=0.24,
     measured_on="161 images of the PASCAL VOC 2012 val list, single scale, original size",
     tiers=("builtin", "fast"),
 )
@@ -153,13 +153,13 @@ ADE20K = Weights(
     output_stride=32,
     classifier="classifier.weight",
     file="deeplabv3plus_efficientnet_lite0.ade20k.pt",
-    sha256="0064aba201b48827ee709f567db65a7e78f09ce41b158631c5d03f63c0e8ec49",
+    sha256="98cae2277c091c3665759b2f06a647343d1a9c73d5add5c084519526a6f13681",
     size=6_776_591,
     parameters=3_279_414,
     licence="MIT",
     source="weights/deeplabv3plus_efficientnet_lite0.ade20k.md",
-    metrics={"teacher agreement": 74.23},
-    bf16_loss=0.06,
+    metrics={"teacher agreement": 75.37},
+    bf16_loss=0.02,
     measured_on="243 held-out scenes, share of the pixels where its teacher says the same",
     tiers=("builtin",),
 )
