@@ -36,13 +36,19 @@ def run(settings: Settings) -> Results:
 
 
 def _against_torchvision(settings: Settings) -> Results:
-    """The built-in models against the small one that torchvision's users take."""
+    """The built-in models against the small one that torchvision's users take.
+
+    With as many pixels, and as they come: a photograph of 512x512 is seen at 384x384.
+    """
     x = torch.randn(1, 3, SIDE, SIDE)
     ways = {}
     for dataset in ("ade20k", "voc"):
         made, skipped = subjects.segmenters(PART, "builtin", dataset=dataset)  # the same for both
         for way, segmenter in made.items():
             ways[f"{way}, built-in {dataset}"] = _forward(segmenter, x)
+            if own := segmenter.size:
+                seen = torch.randn(1, 3, own, own)
+                ways[f"{way}, built-in {dataset} as it comes ({own})"] = _forward(segmenter, seen)
     with ExitStack() as stack:
         try:
             peer = stack.enter_context(

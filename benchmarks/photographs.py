@@ -106,10 +106,11 @@ def _naive(model: str, dataset: str, photo: Path, target: Path) -> Callable[[], 
     weights, path = loader.find(model, dataset)
     module = loader.load(weights, path)
     rule: Preprocess = weights.preprocess
+    side = rule.size if isinstance(rule.size, int) else max(rule.size)
 
     def work() -> None:
         image = media.read(photo)
-        square = media.resize(image, (512, 512))
+        square = media.resize(image, (side, side))
         x = (torch.from_numpy(square).float() / 255).permute(2, 0, 1)
         x = (x - torch.tensor(rule.mean)[:, None, None]) / torch.tensor(rule.std)[:, None, None]
         with torch.no_grad():
