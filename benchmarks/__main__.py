@@ -17,6 +17,7 @@ from benchmarks import (
     restoring,
     starting,
     threads,
+    training,
     videos,
 )
 from benchmarks.check import TOLERANCE, regressions
@@ -33,6 +34,7 @@ PARTS: dict[str, Callable[[Settings], Results]] = {
     "memory": memory.run,
     "start": starting.run,
     "threads": threads.run,
+    "training": training.run,
 }
 
 

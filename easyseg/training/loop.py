@@ -20,6 +20,7 @@ from easyseg.training.average import Average
 from easyseg.training.batches import Batch, BatchMaker
 from easyseg.training.curves import write_curves
 from easyseg.training.interrupt import Interrupt
+from easyseg.training.memory import keep_freed_memory
 from easyseg.training.optimiser import make_optimizer, set_learning_rate
 from easyseg.training.settings import Settings
 from easyseg.training.state import Row, State
@@ -147,6 +148,7 @@ class Trainer:
                 self.maker, numbers, workers=workers, ahead=max(1, AHEAD * workers)
             ) as batches,
             torch.random.fork_rng(devices=devices),
+            keep_freed_memory(self.device),
         ):
             self._loop(batches, bar, interrupt)
             self._save_all()

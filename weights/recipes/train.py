@@ -33,6 +33,7 @@ from torch import nn
 from torch.nn import functional as F
 
 from easyseg.models.backbones.efficientnet_lite import rename_imagenet_keys
+from easyseg.training.memory import keep_freed_memory
 
 LABEL_SHARE = 0.5
 """The labels' part of a pixel's target, where both are known."""
@@ -272,7 +273,8 @@ def main() -> None:
         args.paste_share,
         args.other_soft_labels,
     )
-    Trainer(args).run(photographs)
+    with keep_freed_memory(torch.device("cpu")):
+        Trainer(args).run(photographs)
 
 
 if __name__ == "__main__":
