@@ -1,7 +1,10 @@
 """Pictures from file to file: the same answer as in memory, whole or not at all."""
 
 import json
+import signal
+import subprocess
 import sys
+import time
 
 import numpy as np
 import pytest
@@ -118,6 +121,47 @@ def test_nothing_is_left_and_nothing_is_lost(picture, tmp_path, monkeypatch, sta
         )
     assert files_in(tmp_path) == ["a.tif", "photo.tif"]
     assert (tmp_path / "a.tif").read_text() == "of earlier"
+
+
+def start(source, target, tile):
+    program = (
+        "import sys, easyseg, easyseg.engine, easyseg.large\n"
+        "source, target, tile = sys.argv[1:]\n"
+        "print('it begins', flush=True)\n"
+        f"easyseg.segment_large(source, target, tile=int(tile), **{OPTIONS})\n"
+    )
+    command = [sys.executable, "-c", program, str(source), str(target), str(tile)]
+    process = subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.PIPE, text=True)
+    process.stdout.readline()
+    return process
+
+
+@pytest.mark.slow
+@pytest.mark.skipif(sys.platform == "win32", reason="signals of POSIX")
+@pytest.mark.parametrize("number", [signal.SIGINT, signal.SIGTERM])
+def test_a_signal_in_the_middle(picture, tmp_path, number):
+    (tmp_path / "a.tif").write_text("of earlier")
+    process = start(picture, tmp_path / "a.tif", tile=64)
+    time.sleep(1)
+    process.send_signal(number)
+    _, errors = process.communicate(timeout=60)
+    assert process.returncode == -number, errors
+    assert (tmp_path / "a.tif").read_text() == "of earlier"
+    if number == signal.SIGINT:
+        assert files_in(tmp_path) == ["a.tif", "photo.tif"]
+
+
+@pytest.mark.slow
+def test_two_processes_at_once(picture, tmp_path):
+    easyseg.segment_large(picture, tmp_path / "alone.tif", tile=300, **OPTIONS)
+    processes = [start(picture, tmp_path / "a.tif", tile=300) for _ in range(2)]
+    for process in processes:
+        _, errors = process.communicate(timeout=120)
+        assert process.returncode == 0, errors
+    assert files_in(tmp_path) == ["a.tif", "alone.tif", "photo.tif"]
+    np.testing.assert_array_equal(
+        tifffile.imread(tmp_path / "a.tif"), tifffile.imread(tmp_path / "alone.tif")
+    )
 
 
 def test_options_that_make_no_sense(picture, tmp_path):
