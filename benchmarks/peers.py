@@ -16,11 +16,11 @@ from typing import Any
 import numpy as np
 
 from benchmarks.measure import Way
+from benchmarks.serving import READY
 from easyseg.labels import ADE20K
 from easyseg.media import image as media
 
 HERE = Path(__file__).resolve().parent
-READY = "ready"
 
 
 class PeerError(Exception):

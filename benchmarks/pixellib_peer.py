@@ -8,12 +8,12 @@ file; they are read with the lines mended, and the installed file stays as it is
 """
 
 import importlib.util
-import json
 import sys
-import time
 import types
 from importlib import metadata
 from pathlib import Path
+
+from serving import serve
 
 
 def import_semantic():
@@ -37,16 +37,16 @@ def main():
     kind, source, target = sys.argv[1:]
     segmenter = import_semantic()()
     versions = {name: metadata.version(name) for name in ("pixellib", "tensorflow")}
-    print("ready" + json.dumps(versions), flush=True)
-    for _ in sys.stdin:
-        start = time.process_time()
+
+    def work():
         if kind == "image":
             segmenter.segmentAsAde20k(source, output_image_name=target, overlay=True)
         else:
             segmenter.process_video_ade20k(
                 source, overlay=True, frames_per_second=25, output_video_name=target
             )
-        print(f"ready{time.process_time() - start}", flush=True)
+
+    serve(work, versions)
 
 
 main()

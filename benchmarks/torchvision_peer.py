@@ -7,12 +7,11 @@ It works once for each line of input. Needs torchvision, nothing of easyseg. The
 the time is the same.
 """
 
-import json
 import sys
-import time
 
 import torch
 import torchvision
+from serving import serve
 from torchvision.io import decode_image
 from torchvision.models.segmentation import LRASPP_MobileNet_V3_Large_Weights as Weights
 from torchvision.models.segmentation import deeplabv3_mobilenet_v3_large, lraspp_mobilenet_v3_large
@@ -54,12 +53,7 @@ def main():
     """Loads it once, then works once for each line."""
     kind, *arguments = sys.argv[1:]
     work = {"image": snippet, "network": network}[kind](*arguments)
-    versions = {"torch": torch.__version__, "torchvision": torchvision.__version__}
-    print("ready" + json.dumps(versions), flush=True)
-    for _ in sys.stdin:
-        start = time.process_time()
-        work()
-        print(f"ready{time.process_time() - start}", flush=True)
+    serve(work, {"torch": torch.__version__, "torchvision": torchvision.__version__})
 
 
 main()
