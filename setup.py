@@ -4,6 +4,7 @@ import re
 from pathlib import Path
 
 from setuptools import find_packages, setup
+from setuptools.command.build_py import build_py
 
 ROOT = Path(__file__).parent
 # Read as text: the package must not be imported before its requirements are there.
@@ -12,6 +13,22 @@ VERSION = re.search(
 )
 if VERSION is None:
     raise RuntimeError('easyseg/__init__.py has no line __version__ = "..."')
+
+
+class BuildWithWeights(build_py):
+    """Puts weights/, which holds what is not code, into what is built: the package easyseg.weights.
+
+    Only the build step knows of it. Were it in package_dir below, an editable install would need an
+    import hook, which mypy, pyright and a Python started beside the clone do not see; without, it
+    is the plain path of the clone, where the weights are found beside the package.
+    """
+
+    def finalize_options(self) -> None:
+        """Adds the package where setuptools settles what is built."""
+        super().finalize_options()
+        self.packages = [*self.packages, "easyseg.weights"]
+        self.package_dir = {**self.package_dir, "easyseg.weights": "weights"}
+
 
 setup(
     name="easyseg",
@@ -22,9 +39,9 @@ setup(
     license="MIT",
     license_files=["LICENSE"],
     python_requires=">=3.10",
-    # weights/ holds what is not code; installed, it is the package easyseg.weights.
-    packages=[*find_packages(include=["easyseg", "easyseg.*"]), "easyseg.weights"],
-    package_dir={"easyseg.weights": "weights"},
+    cmdclass={"build_py": BuildWithWeights},
+    packages=find_packages(include=["easyseg", "easyseg.*"]),
+    package_dir={"": "."},
     package_data={"easyseg": ["py.typed"], "easyseg.weights": ["*.pt", "*.md", "SHA256SUMS"]},
     install_requires=[
         "torch>=2.4",

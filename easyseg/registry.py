@@ -48,7 +48,7 @@ class Weights:
         source: Where they come from: a page for people.
         metrics: What was measured, by name, in percent.
         measured_on: The data and the way the metrics were measured.
-        file: Name of the built-in file, in the package `easyseg.weights`; None for others.
+        file: Name of the built-in file, in `weights/`; None for others.
         urls: Where the file is published, in the order in which they are tried.
         rename: From the published keys to the module's; drops what the module does not use. None
             where they are the same.

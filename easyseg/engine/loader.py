@@ -1,7 +1,6 @@
 """From a name or a path to a network that is ready to run."""
 
 import dataclasses
-import importlib.resources
 import logging
 import os
 import threading
@@ -94,25 +93,23 @@ def _check_dataset(weights: Weights, path: Path, dataset: str | None) -> None:
 
 
 def built_in_file(weights: Weights) -> Path:
-    """Finds the file of built-in weights in the package `easyseg.weights`.
+    """Finds the file of built-in weights: in the installed package, or beside it in a checkout.
 
     Raises:
         ModelError: If the record has no built-in file, or the installation lacks it.
     """
     if weights.file is None:
         raise ModelError(f"the weights {weights.name!r} are not built in")
-    try:
-        folder = importlib.resources.files("easyseg.weights")
-    except ModuleNotFoundError:
-        folder = None
-    path = None if folder is None else Path(str(folder.joinpath(weights.file)))
-    if path is None or not path.is_file():
-        raise ModelError(
-            f"the built-in weights {weights.file!r} are missing from this installation: "
-            "install easyseg again (pip install --force-reinstall easyseg, or "
-            "pip install -e . in a checkout)"
-        )
-    return path
+    package = Path(__file__).parents[1]
+    for folder in (package, package.parent):
+        path = folder / "weights" / weights.file
+        if path.is_file():
+            return path
+    raise ModelError(
+        f"the built-in weights {weights.file!r} are missing from this installation: "
+        "install easyseg again (pip install --force-reinstall easyseg, or "
+        "pip install -e . in a checkout)"
+    )
 
 
 def file_of(weights: Weights) -> Path:
