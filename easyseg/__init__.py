@@ -86,16 +86,18 @@ _HOMES = {
 }
 
 
-def __getattr__(name: str) -> Any:
-    if name not in _HOMES:
-        raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
-    home = _HOMES[name]
-    if home == __name__:  # a module of this package
-        return importlib.import_module(f"{home}.{name}")
-    value = getattr(importlib.import_module(home), name)
-    globals()[name] = value  # from now on without this function
-    return value
+if not TYPE_CHECKING:  # type checkers know each name, and so what is none
+
+    def __getattr__(name: str) -> Any:
+        if name not in _HOMES:
+            raise AttributeError(f"module {__name__!r} has no attribute {name!r}")
+        home = _HOMES[name]
+        if home == __name__:  # a module of this package
+            return importlib.import_module(f"{home}.{name}")
+        value = getattr(importlib.import_module(home), name)
+        globals()[name] = value  # from now on without this function
+        return value
 
 
 def __dir__() -> list[str]:
-    return sorted({*globals(), *__all__})
+    return sorted(__all__)

@@ -91,7 +91,7 @@ def test_importing_makes_no_file_and_no_folder(tmp_path: Path):
 
 def test_all_names_are_there_and_listed():
     assert set(easyseg.__all__) == PUBLIC
-    assert set(dir(easyseg)) >= PUBLIC
+    assert set(dir(easyseg)) == PUBLIC
     for name in PUBLIC:
         assert getattr(easyseg, name) is not None
 
@@ -128,6 +128,15 @@ def test_type_checkers_see_what_is_lazy():
         for alias in node.names
     }
     assert seen == easyseg._HOMES
+
+
+def test_type_checkers_see_what_is_no_name():
+    """A module's `__getattr__` makes every name one for them: `easyseg.segmnt()` would pass."""
+    tree = ast.parse(Path(easyseg.__file__).read_text("utf-8"))
+    assert "__getattr__" not in {getattr(node, "name", "") for node in tree.body}
+    hidden = next(n for n in ast.walk(tree) if getattr(n, "name", "") == "__getattr__")
+    around = next(n for n in tree.body if isinstance(n, ast.If) and hidden in n.body)
+    assert ast.unparse(around.test) == "not TYPE_CHECKING"
 
 
 def test_an_unknown_name_is_an_attribute_error():
