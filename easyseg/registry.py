@@ -1,12 +1,14 @@
 """The record of pretrained weights, and the list of all of them.
 
 A record carries everything that a prediction needs, so that a checkpoint cannot be paired with the
-wrong mean, palette or resize rule. The registry knows no architecture: each file in
-`easyseg/models/` registers its own records.
+wrong mean, palette or resize rule. The registry knows no architecture: it names the files in
+`easyseg/models/`, each of which holds its own records, and loads them at the first use.
 """
 
 import difflib
-from collections.abc import Callable, Mapping
+import functools
+import importlib
+from collections.abc import Callable, Iterable, Mapping
 from dataclasses import dataclass, field
 from typing import TYPE_CHECKING
 
@@ -91,11 +93,28 @@ class Weights:
         return labels.get(self.label_set).name
 
 
+MODELS = (
+    "easyseg.models.deeplabv3_mobilenet_v2:WEIGHTS",
+    "easyseg.models.deeplabv3_openmmlab:WEIGHTS",
+    "easyseg.models.deeplabv3_torchvision:WEIGHTS",
+    "easyseg.models.deeplabv3plus:WEIGHTS",
+    "easyseg.models.deeplabv3plus_bubbliiiing:WEIGHTS",
+    "easyseg.models.deeplabv3plus_openmmlab:WEIGHTS",
+    "easyseg.models.deeplabv3plus_xception65:WEIGHTS",
+    "easyseg.models.efficientvit_seg:WEIGHTS",
+    "easyseg.models.fcn_torchvision:WEIGHTS",
+    "easyseg.models.lraspp:WEIGHTS",
+    "easyseg.models.pspnet:WEIGHTS",
+    "easyseg.models.segformer:WEIGHTS",
+    "easyseg.models.upernet:WEIGHTS",
+)
+"""Where the records are, as `module:attribute`, in the order in which tables show them."""
+
 _RECORDS: dict[str, Weights] = {}
 
 
 def register(*records: Weights) -> None:
-    """Adds records to the list; called by the models' files.
+    """Adds records to the list.
 
     Args:
         *records: Records whose names, and tiers within a data set, are not taken yet.
@@ -103,11 +122,8 @@ def register(*records: Weights) -> None:
     Raises:
         InputError: If a name or a tier is taken.
     """
-    for weights in records:
-        taken = {tier for other in _of_dataset(weights.dataset) for tier in other.tiers}
-        if weights.name in _RECORDS or taken.intersection(weights.tiers):
-            raise InputError(f"{weights.name!r} or one of its tiers {weights.tiers} is taken")
-        _RECORDS[weights.name] = weights
+    _load_models()
+    _add(records, _RECORDS)
 
 
 def names(dataset: str | None = None) -> list[str]:
@@ -125,7 +141,7 @@ def names(dataset: str | None = None) -> list[str]:
     _load_models()
     if dataset is None:
         return list(_RECORDS)
-    return [weights.name for weights in _of_dataset(labels.get(dataset).name)]
+    return [weights.name for weights in _of_dataset(labels.get(dataset).name, _RECORDS)]
 
 
 def get(name: str) -> Weights:
@@ -172,7 +188,7 @@ def resolve(model: str, dataset: str | None = None) -> Weights:
     tier = model.strip().lower()
     if tier in TIERS:
         wanted = DEFAULT_DATASET if label_set is None else label_set.name
-        for weights in _of_dataset(wanted):
+        for weights in _of_dataset(wanted, _RECORDS):
             if tier in weights.tiers:
                 return weights
         raise InputError(f"there is no {tier!r} model for the data set {wanted!r}")
@@ -185,12 +201,23 @@ def resolve(model: str, dataset: str | None = None) -> Weights:
     return weights
 
 
-def _of_dataset(dataset: str) -> list[Weights]:
-    return [weights for weights in _RECORDS.values() if weights.dataset == dataset]
+def _of_dataset(dataset: str, known: Mapping[str, Weights]) -> list[Weights]:
+    return [weights for weights in known.values() if weights.dataset == dataset]
 
 
+def _add(records: Iterable[Weights], known: dict[str, Weights]) -> None:
+    for weights in records:
+        taken = {tier for other in _of_dataset(weights.dataset, known) for tier in other.tiers}
+        if weights.name in known or taken.intersection(weights.tiers):
+            raise InputError(f"{weights.name!r} or one of its tiers {weights.tiers} is taken")
+        known[weights.name] = weights
+
+
+@functools.cache
 def _load_models() -> None:
-    """Imports the models, which register themselves; here, so that this room needs no torch."""
-    import importlib
-
-    importlib.import_module("easyseg.models")
+    """Fills the list, once; not at the import, for the models import this room."""
+    found: dict[str, Weights] = {}
+    for place in MODELS:
+        module, _, attribute = place.partition(":")
+        _add(getattr(importlib.import_module(module), attribute), found)
+    _RECORDS.update(found)  # whole, so that threads which come at once find all or nothing

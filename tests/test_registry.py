@@ -1,4 +1,8 @@
+import ast
 import dataclasses
+import subprocess
+import sys
+from pathlib import Path
 
 import pytest
 
@@ -47,3 +51,34 @@ def test_a_name_is_registered_once():
     with pytest.raises(InputError, match="tiers"):
         registry.register(copy)
     assert "another" not in registry.names()
+
+
+def test_every_file_with_records_is_named():
+    """A model is one file and one line: a file that has no line would be there for nobody."""
+    folder = Path(registry.__file__).parent / "models"
+    holding = {
+        f"easyseg.models.{path.stem}:WEIGHTS"
+        for path in folder.glob("*.py")
+        for node in ast.parse(path.read_text("utf-8")).body
+        if isinstance(node, ast.Assign) and ast.unparse(node.targets[0]) == "WEIGHTS"
+    }
+    assert holding == set(registry.MODELS)
+    assert len(registry.MODELS) == len(holding)
+
+
+def test_the_order_is_the_same_whatever_is_imported_first():
+    code = "import easyseg.models.upernet, easyseg.registry as r; print(*r.names())"
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == registry.names()
+
+
+def test_many_threads_may_ask_first():
+    code = """if True:
+        from concurrent.futures import ThreadPoolExecutor
+        from easyseg import registry
+        with ThreadPoolExecutor(8) as pool:
+            found = list(pool.map(lambda _: registry.names(), range(8)))
+        print(all(names == found[0] for names in found), len(found[0]))
+    """
+    done = subprocess.run([sys.executable, "-c", code], capture_output=True, text=True, check=True)
+    assert done.stdout.split() == ["True", str(len(registry.names()))]

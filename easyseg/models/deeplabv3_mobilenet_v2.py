@@ -10,7 +10,6 @@ import re
 import torch
 from torch import nn
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.models.backbones.mobilenet_v2_deeplab import OUTPUT_STRIDES, MobileNetV2
 from easyseg.models.layers import ConvNorm
@@ -130,4 +129,4 @@ VOC = Weights(
     output_strides=OUTPUT_STRIDES,
 )
 
-registry.register(VOC)
+WEIGHTS = (VOC,)

@@ -9,7 +9,6 @@ import functools
 import torch
 from torch import nn
 
-from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
 from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm, SeparableConv
@@ -100,7 +99,7 @@ _RESNET101 = functools.partial(
     parameters={"ade20k": 84_807_670, "voc": 84_741_493},
 )
 
-registry.register(
+WEIGHTS = (
     _RESNET50(
         "deeplabv3_resnet50.ade20k",
         "deeplabv3/deeplabv3_r50-d8_512x512_160k_ade20k",

@@ -9,7 +9,6 @@ import functools
 import torch
 from torch import nn
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.models import torchvision_family
 from easyseg.models.backbones.mobilenet_v3 import MobileNetV3Large
@@ -145,7 +144,7 @@ _HEAD_PATTERNS = (
 )
 _CLASSIFIER = "classifier.4.weight"
 
-registry.register(
+WEIGHTS = (
     record(
         "deeplabv3_resnet50.coco_voc",
         "deeplabv3_resnet50_coco-cd0a2569.pth",

@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.models.backbones.efficientnet_lite import EPS, MOMENTUM, EfficientNetLite, conv_norm
 from easyseg.models.layers import SeparableConv
 from easyseg.registry import Weights
@@ -164,4 +163,4 @@ ADE20K = Weights(
     tiers=("builtin",),
 )
 
-registry.register(VOC, ADE20K)
+WEIGHTS = (VOC, ADE20K)

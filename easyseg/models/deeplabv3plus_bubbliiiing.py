@@ -12,7 +12,6 @@ from collections.abc import Callable
 import torch
 from torch import nn
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.errors import InputError
 from easyseg.models.backbones.mobilenet_v2_deeplab import MobileNetV2
@@ -218,4 +217,4 @@ XCEPTION65 = _voc(
     "xception65", "Xception-65", "deeplab_xception.pth", miou=76.95, parameters=54_713_557
 )
 
-registry.register(MOBILENET_V2, XCEPTION65)
+WEIGHTS = (MOBILENET_V2, XCEPTION65)

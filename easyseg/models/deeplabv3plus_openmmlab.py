@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.models.backbones.mobilenet_v2 import MobileNetV2
 from easyseg.models.backbones.resnet import ResNet
 from easyseg.models.deeplabv3_openmmlab import ASPP, CHANNELS
@@ -118,7 +117,7 @@ _MOBILENET_V2 = functools.partial(
     output_strides=(8,),
 )
 
-registry.register(
+WEIGHTS = (
     _RESNET50(
         "deeplabv3plus_resnet50.ade20k",
         "deeplabv3plus/deeplabv3plus_r50-d8_512x512_160k_ade20k",

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.models.backbones.xception65 import OUTPUT_STRIDES, Xception65
 from easyseg.models.layers import ConvNorm, SeparableConv
@@ -211,4 +210,4 @@ VOC = _pixellib(
     measured_on=f"PASCAL VOC 2012 test, scales 0.5 to 1.75 and flips, output stride 8; {PUBLISHED}",
 )
 
-registry.register(ADE20K, VOC)
+WEIGHTS = (ADE20K, VOC)

@@ -11,7 +11,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.errors import InputError
 from easyseg.models.backbones.efficientvit import EfficientViT, fused, inverted
@@ -234,6 +233,4 @@ L1 = _ade20k(
 )
 L2 = _ade20k("l2", miou=50.702, parameters=51_462_454, tiers=("best",))
 
-ALL = (B1, B2, B3, L1, L2)
-
-registry.register(*ALL)
+WEIGHTS = (B1, B2, B3, L1, L2)

@@ -9,7 +9,6 @@ import functools
 import torch
 from torch import nn
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.models import torchvision_family
 from easyseg.models.backbones.resnet import ResNet
@@ -73,7 +72,7 @@ _HEAD_PATTERNS = (
 )
 _CLASSIFIER = "classifier.4.weight"
 
-registry.register(
+WEIGHTS = (
     record(
         "fcn_resnet50.coco_voc",
         "fcn_resnet50_coco-1167a1af.pth",

@@ -7,7 +7,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.models import torchvision_family
 from easyseg.models.backbones.mobilenet_v3 import MobileNetV3Large
@@ -76,7 +75,7 @@ _HEAD_PATTERNS = (
     (r"^classifier\.(low|high)_classifier\.", r"\1_classifier."),
 )
 
-registry.register(
+WEIGHTS = (
     record(
         "lraspp_mobilenet_v3_large.coco_voc",
         "lraspp_mobilenet_v3_large-d234d4ea.pth",

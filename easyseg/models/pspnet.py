@@ -9,7 +9,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
 from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm
@@ -94,7 +93,7 @@ _RESNET101 = functools.partial(
     parameters={"ade20k": 65_670_134, "voc": 65_603_957},
 )
 
-registry.register(
+WEIGHTS = (
     _RESNET50(
         "pspnet_resnet50.ade20k",
         "pspnet/pspnet_r50-d8_512x512_160k_ade20k",

@@ -13,7 +13,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.checkpoints import StateDict
 from easyseg.errors import InputError
 from easyseg.models.backbones.mix_transformer import MixTransformer
@@ -352,4 +351,4 @@ OPENMMLAB = (
     ),
 )
 
-registry.register(*PAPER, *OPENMMLAB)
+WEIGHTS = (*PAPER, *OPENMMLAB)

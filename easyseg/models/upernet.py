@@ -10,7 +10,6 @@ import torch
 from torch import nn
 from torch.nn import functional as F
 
-from easyseg import registry
 from easyseg.models.backbones.resnet import ResNet
 from easyseg.models.enlarged import mix_levels
 from easyseg.models.layers import ConvNorm
@@ -85,7 +84,7 @@ _RESNET101 = functools.partial(
     output_strides=(32,),
 )
 
-registry.register(
+WEIGHTS = (
     _RESNET50(
         "upernet_resnet50.ade20k",
         "upernet/upernet_r50_512x512_160k_ade20k",
