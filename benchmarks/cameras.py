@@ -7,9 +7,9 @@ import numpy as np
 from benchmarks import subjects
 from benchmarks.measure import Results, rows_of
 from benchmarks.subjects import Settings
+from easyseg.cameras.source import CameraSource
 from easyseg.engine import Segmenter
-from easyseg.media import image as media
-from easyseg.media.camera import CameraSource
+from easyseg.pictures import image as media
 from easyseg.pipeline import Live, run_live
 
 PART = "live"

@@ -11,9 +11,9 @@ from benchmarks.measure import Results, compare
 from benchmarks.subjects import Settings
 from easyseg import render
 from easyseg._types import Image, LabelMap
+from easyseg.drawing import draw
 from easyseg.labels import ADE20K
-from easyseg.media import draw
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.render.colorize import color_table
 from easyseg.render.legend import draw_legend_
 from easyseg.render.overlay import COMPILED

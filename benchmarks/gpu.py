@@ -42,7 +42,7 @@ from easyseg.engine.backends import Checkpoint
 from easyseg.engine.backends.torch_backend import DTYPES, TorchNetwork
 from easyseg.engine.fuse import fold_batch_norm
 from easyseg.engine.heads import merge_heads
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.pipeline import Job, process_file
 from easyseg.result import Segmentation
 from easyseg.transforms import Geometry, Preprocess, lay_out, restore

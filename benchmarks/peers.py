@@ -18,7 +18,7 @@ import numpy as np
 from benchmarks.measure import Way
 from benchmarks.serving import READY
 from easyseg.labels import ADE20K
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 HERE = Path(__file__).resolve().parent
 

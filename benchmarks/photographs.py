@@ -13,7 +13,7 @@ from benchmarks.measure import Results, Skipped, compare
 from benchmarks.peers import PeerError
 from benchmarks.subjects import Settings
 from easyseg.engine import Segmenter, loader
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.transforms import Preprocess
 
 PART = "photograph"

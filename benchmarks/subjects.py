@@ -12,9 +12,9 @@ from easyseg import labels, registry, trained_file
 from easyseg.engine import Segmenter
 from easyseg.engine.backends import BACKENDS
 from easyseg.errors import EasysegError
-from easyseg.media import image as media
-from easyseg.media.video import VideoInfo
-from easyseg.media.video_sink import VideoSink
+from easyseg.pictures import image as media
+from easyseg.videos.source import VideoInfo
+from easyseg.videos.video_sink import VideoSink
 
 EXAMPLES = Path(__file__).resolve().parent.parent / "examples" / "images"
 PHOTOGRAPH = (853, 1280)

@@ -11,11 +11,11 @@ from benchmarks.peers import PeerError
 from benchmarks.photographs import PIXELLIB
 from benchmarks.subjects import Settings
 from easyseg.engine import Segmenter
-from easyseg.media.frame_sinks import open_sink
-from easyseg.media.video import VideoSource
 from easyseg.pipeline import Job, Range, Segmenting, process_file, segment_frames
 from easyseg.result import Segmentation
 from easyseg.smoothing import flicker
+from easyseg.videos.frame_sinks import open_sink
+from easyseg.videos.source import VideoSource
 
 PART = "video"
 FRAMES = 40

@@ -11,14 +11,14 @@ from typing import TYPE_CHECKING, Literal, TypeAlias, TypeGuard, overload
 from easyseg._types import ClassSelection, PathLike
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import MediaError
-from easyseg.media.extensions import VIDEO_EXTENSIONS
-from easyseg.media.image import IMAGE_EXTENSIONS, ImageSource
+from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource
 from easyseg.result import Segmentation
+from easyseg.videos.extensions import VIDEO_EXTENSIONS
 
 if TYPE_CHECKING:
     import torch
 
-    from easyseg.media.captures import CameraLike
+    from easyseg.cameras.captures import CameraLike
     from easyseg.pipeline import Range, Segmenting, VideoSummary
 
     Streamable: TypeAlias = ImageSource | CameraLike
@@ -84,7 +84,7 @@ def segment(
 
     Args:
         source: A path, an http(s) URL, the bytes of a file, a binary file object, a PIL image, a
-            numpy array or a torch tensor, as `easyseg.media.image.read` takes them; or a list or
+            numpy array or a torch tensor, as `easyseg.pictures.image.read` takes them; or a list or
             tuple of these.
         dataset: The classes to look for: `"ade20k"` (150, the default) or `"voc"` (21).
         model: A tier (`"builtin"`, `"fast"`, `"balanced"`, `"best"`), the full name of a model
@@ -289,8 +289,8 @@ def segment_video(
             be resumed was begun with another source or other arguments.
         ModelError: If the model cannot be loaded.
     """
-    from easyseg.media.video_sink import Encoding
     from easyseg.pipeline import Job, Range, Segmenting, identify_model, process_file
+    from easyseg.videos.video_sink import Encoding
 
     encoding = Encoding(encoder=encoder, crf=crf, preset=preset)
     segmenter = cached_segmenter(
@@ -325,7 +325,7 @@ def _stream(
     frames: "Range",
     timeout: float | None,
 ) -> Iterator[Segmentation]:
-    from easyseg.media.camera import CameraSource
+    from easyseg.cameras.source import CameraSource
     from easyseg.pipeline import segment_frames, segment_newest
 
     for item in items:
@@ -373,7 +373,7 @@ def _is_video(path: PathLike) -> bool:
 
 def _is_camera(source: "Streamable") -> "TypeGuard[CameraLike]":
     """Tells cameras from pictures and files; among web addresses, by the extension."""
-    from easyseg.media.captures import Readable, is_stream
+    from easyseg.cameras.captures import Readable, is_stream
 
     if isinstance(source, (str, os.PathLike)):
         text = os.fspath(source)

@@ -5,15 +5,15 @@ from dataclasses import replace
 from typing import TYPE_CHECKING
 
 from easyseg._types import ClassSelection, Image, PathLike
+from easyseg.cameras.captures import CameraLike
+from easyseg.cameras.source import RECONNECT, CameraSource
 from easyseg.engine import cached_segmenter
 from easyseg.errors import InputError
-from easyseg.media.camera import RECONNECT, CameraSource
-from easyseg.media.captures import CameraLike
-from easyseg.media.sinks import LiveSink
-from easyseg.media.video_encoder import Encoding
 from easyseg.pipeline import Live, LiveSummary, Segmenting, View, run_live
 from easyseg.pipeline.live import RATE
 from easyseg.result import Segmentation
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.sinks import LiveSink
 
 if TYPE_CHECKING:
     import torch
@@ -96,7 +96,7 @@ def segment_camera(
         preset: H.264's speed preset; None is `"veryfast"`.
         statistics: A `.csv` (frame, time, class, ratio) or `.jsonl` file to write, too.
         on_frame: Called with (number, time in seconds, Segmentation) for each frame.
-        sinks: What else gets every picture, see `easyseg.media.sinks.LiveSink`; closed at the end.
+        sinks: What else gets every picture, see `easyseg.videos.sinks.LiveSink`; closed at the end.
         timeout: Seconds after which it ends; None goes on.
         max_frames: At most so many frames are segmented; None goes on.
         reconnect: Seconds for which it is tried to get a lost source back.

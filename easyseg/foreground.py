@@ -5,8 +5,8 @@ from typing import Literal, overload
 import numpy as np
 
 from easyseg._types import Alpha, ClassSelection, Image, LabelMap
+from easyseg.drawing import draw
 from easyseg.labels import LabelSet
-from easyseg.media import draw
 from easyseg.render import cutting, effects, matte
 from easyseg.render.check import foreground_ids
 from easyseg.render.effects import Effect

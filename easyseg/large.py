@@ -14,14 +14,15 @@ import numpy.typing as npt
 
 from easyseg import render
 from easyseg._types import ClassSelection, Image, LabelMap, PathLike
+from easyseg.drawing import draw
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.engine.tiles import Block, check_tile, in_tiles_that_fit, label_blocks
 from easyseg.errors import InputError
+from easyseg.files.pending import PendingFile, check_target
 from easyseg.labels import LabelSet
-from easyseg.media import draw, tiled_tiff
-from easyseg.media.files import PendingFile, check_target
-from easyseg.media.parts import PartReader, open_parts, open_tiff
-from easyseg.media.tiled_tiff import TILE
+from easyseg.pictures import tiled_tiff
+from easyseg.pictures.parts import PartReader, open_parts, open_tiff
+from easyseg.pictures.tiled_tiff import TILE
 from easyseg.render.overlay import outline_thickness
 from easyseg.result import ClassArea, class_areas, facts_of
 

@@ -26,13 +26,13 @@ from easyseg._types import (
     Mask,
     PathLike,
 )
+from easyseg.displays.notebook import in_notebook
+from easyseg.drawing import draw
 from easyseg.errors import InputError, MediaError
 from easyseg.export.methods import ExportMethods
 from easyseg.foreground import ForegroundMethods
 from easyseg.labels import LabelSet
-from easyseg.media import draw
-from easyseg.media.image import encode, resize, write
-from easyseg.media.notebook import in_notebook
+from easyseg.pictures.image import encode, resize, write
 from easyseg.render.check import check_image
 from easyseg.transforms import ClassScores
 

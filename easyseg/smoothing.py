@@ -14,7 +14,7 @@ import torch
 from easyseg._types import FloatMap, Image, LabelMap
 from easyseg.engine import Prediction
 from easyseg.errors import InputError
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.transforms import Geometry
 
 STRENGTHS = {"off": 0.0, "light": 0.5, "strong": 0.8}

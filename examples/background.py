@@ -7,7 +7,7 @@ import sys
 from pathlib import Path
 
 import easyseg
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 IMAGES = Path(__file__).parent / "images"
 

@@ -9,9 +9,9 @@ import sys
 from pathlib import Path
 
 import easyseg
-from easyseg.media import image as media
-from easyseg.media.files import PendingFile
-from easyseg.media.tiled_tiff import TILE, cut, write_tiles
+from easyseg.files.pending import PendingFile
+from easyseg.pictures import image as media
+from easyseg.pictures.tiled_tiff import TILE, cut, write_tiles
 
 HERE = Path(__file__).parent
 

@@ -5,7 +5,7 @@ from pathlib import Path
 import numpy as np
 
 import easyseg
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.render.effects import Backdrop, Blur
 
 HERE = Path(__file__).parent

@@ -11,9 +11,9 @@ from pathlib import Path
 import numpy as np
 
 import easyseg
-from easyseg.media import image as media
-from easyseg.media.video import VideoInfo
-from easyseg.media.video_sink import VideoSink
+from easyseg.pictures import image as media
+from easyseg.videos.source import VideoInfo
+from easyseg.videos.video_sink import VideoSink
 
 HERE = Path(__file__).parent
 

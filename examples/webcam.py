@@ -12,7 +12,7 @@ from pathlib import Path
 import numpy as np
 
 import easyseg
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 class MovingPhotograph:

@@ -7,7 +7,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 ROOT = Path(__file__).resolve().parent.parent
 SHARED = ROOT.parent / "shared"

@@ -8,7 +8,7 @@ from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 
 import numpy as np
 
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 class MjpegServer:

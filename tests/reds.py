@@ -9,9 +9,9 @@ import torch
 
 from easyseg.engine import Prediction, Segmenter
 from easyseg.labels import PASCAL_VOC
-from easyseg.media.video import VideoInfo
-from easyseg.media.video_sink import VideoSink
 from easyseg.transforms import Geometry
+from easyseg.videos.source import VideoInfo
+from easyseg.videos.video_sink import VideoSink
 
 PERSON = 15
 SIZE = (48, 64)

@@ -24,12 +24,12 @@ from easyseg.cli import main
 from easyseg.engine import Prediction, Segmenter
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import PASCAL_VOC
-from easyseg.media import image as media
-from easyseg.media.video import VideoInfo, VideoSource
-from easyseg.media.video_sink import VideoSink
+from easyseg.pictures import image as media
 from easyseg.result import Segmentation
 from easyseg.semantic import camera as pixellib
 from easyseg.transforms import Geometry
+from easyseg.videos.source import VideoInfo, VideoSource
+from easyseg.videos.video_sink import VideoSink
 
 
 @pytest.fixture(autouse=True)

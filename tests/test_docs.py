@@ -14,9 +14,9 @@ import numpy as np
 import pytest
 
 from easyseg.cli import main
-from easyseg.media import image as media
-from easyseg.media.video import VideoInfo
-from easyseg.media.video_sink import VideoSink
+from easyseg.pictures import image as media
+from easyseg.videos.source import VideoInfo
+from easyseg.videos.video_sink import VideoSink
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")

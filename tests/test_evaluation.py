@@ -14,7 +14,7 @@ from easyseg.engine import Segmenter
 from easyseg.errors import InputError
 from easyseg.evaluation import averaged_labels, evaluate
 from easyseg.labels import PASCAL_VOC, LabelSet
-from easyseg.media.image import read, write
+from easyseg.pictures.image import read, write
 from easyseg.transforms import Preprocess
 
 OWN = LabelSet.from_names("own", ["ground", "left", "right"])

@@ -8,7 +8,7 @@ import pytest
 import easyseg
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.render import effects
 from easyseg.result import Segmentation
 from easyseg.transforms import ClassScores, Geometry

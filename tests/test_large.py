@@ -14,7 +14,7 @@ import easyseg.render
 from easyseg.cli import main
 from easyseg.engine import Segmenter
 from easyseg.errors import EasysegWarning, InputError, MediaError
-from easyseg.media.image import read, resize, write
+from easyseg.pictures.image import read, resize, write
 
 tifffile = pytest.importorskip("tifffile", reason="easyseg[large] is not installed")
 pytest.importorskip("imagecodecs", reason="easyseg[large] is not installed")
@@ -198,7 +198,7 @@ def test_a_full_disk(picture, tmp_path):
 @pytest.fixture
 def too_large(picture, monkeypatch):
     """The picture is too large for memory, as far as anybody can tell."""
-    monkeypatch.setattr("easyseg.media.parts.MAX_PIXELS", 600_000)
+    monkeypatch.setattr("easyseg.pictures.parts.MAX_PIXELS", 600_000)
     return picture
 
 

@@ -16,7 +16,7 @@ import pytest
 from easyseg import render
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.result import ClassArea, Segmentation
 
 VOID = 255

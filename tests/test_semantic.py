@@ -13,7 +13,7 @@ import pytest
 from easyseg import semantic
 from easyseg.errors import InputError, MediaError, ModelError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.result import Segmentation
 from easyseg.semantic import models as module
 from easyseg.semantic import semantic_segmentation

@@ -11,7 +11,18 @@ PACKAGE = ROOT / "easyseg"
 
 ROWS = {
     0: {"errors", "_types"},
-    1: {"labels", "download", "metrics", "media", "transforms"},
+    1: {
+        "files",
+        "labels",
+        "download",
+        "metrics",
+        "pictures",
+        "videos",
+        "cameras",
+        "displays",
+        "drawing",
+        "transforms",
+    },
     2: {"registry", "checkpoints", "trained_file", "datasets", "render", "export"},
     3: {"result", "foreground", "models"},
     4: {"engine"},

@@ -10,9 +10,9 @@ from reds import RedIsAPerson, scene, write_clip, write_waves
 
 import easyseg
 from easyseg.errors import InputError, MediaError, ModelError
-from easyseg.media import image as media
-from easyseg.media.video import VideoSource
+from easyseg.pictures import image as media
 from easyseg.tune_bg import alter_bg
+from easyseg.videos.source import VideoSource
 
 CORNER, CENTER = (2, 2), (24, 30)
 GREEN = (0, 255, 0)

@@ -7,12 +7,12 @@ from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background.change import Change, find_segmenter
 from easyseg.background.files import change_file
 from easyseg.background.moving import frame_clock
-from easyseg.media.frame_sinks import check_transparent
-from easyseg.media.image import ImageSource, write
-from easyseg.media.video_encoder import Encoding
+from easyseg.pictures.image import ImageSource, write
 from easyseg.pipeline import Job, Range, Segmenting, VideoSummary, identify_model
 from easyseg.render.effects import Fit, Strength
 from easyseg.result import Segmentation
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.frame_sinks import check_transparent
 
 if TYPE_CHECKING:
     import torch

@@ -7,16 +7,16 @@ from typing import TYPE_CHECKING
 from easyseg._types import ClassSelection, Color, PathLike
 from easyseg.background.change import Change, find_segmenter
 from easyseg.background.moving import Clock
+from easyseg.cameras.captures import CameraLike
+from easyseg.cameras.source import CameraSource
+from easyseg.cameras.virtual_camera import VirtualCamera
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.media.camera import CameraSource
-from easyseg.media.captures import CameraLike
-from easyseg.media.image import ImageSource
-from easyseg.media.sinks import LiveSink
-from easyseg.media.virtual_camera import VirtualCamera
+from easyseg.pictures.image import ImageSource
 from easyseg.pipeline import Live, LiveSummary, Segmenting, View, run_live
 from easyseg.pipeline.live import RATE
 from easyseg.render.effects import Fit, Strength
+from easyseg.videos.sinks import LiveSink
 
 if TYPE_CHECKING:
     import torch
@@ -76,7 +76,7 @@ def change_background_camera(
         announce: See there.
         record: See there.
         virtual_camera: Whether other programs, such as those for calls, see the picture as a
-            camera's, too; see `easyseg.media.virtual_camera.VirtualCamera` for what that needs.
+            camera's, too; see `easyseg.cameras.virtual_camera.VirtualCamera` for what that needs.
         timeout: Seconds after which it ends; None goes on.
         max_frames: At most so many frames; None goes on.
 

@@ -12,7 +12,7 @@ from easyseg.background.moving import Clock, LoopedVideo
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media.image import ImageSource, read
+from easyseg.pictures.image import ImageSource, read
 from easyseg.pipeline import identify
 from easyseg.registry import TIERS
 from easyseg.render import cutting
@@ -49,7 +49,7 @@ class Change:
         color: A colour to put there: red, green, blue, each 0 to 255.
         gray: Whether to take the colours out.
         pixelate: Strength of a mosaic, as for `blur`.
-        image: A picture to put there, as `easyseg.media.image.read` takes it.
+        image: A picture to put there, as `easyseg.pictures.image.read` takes it.
         video: A video file to put there; it is repeated for as long as is needed.
         transparent: Whether to make it transparent.
         fit: How `image` or `video` is brought to size: `"fill"`, `"fit"` or `"stretch"`, see

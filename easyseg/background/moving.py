@@ -8,8 +8,8 @@ from types import TracebackType
 
 from easyseg._types import Image, PathLike
 from easyseg.errors import MediaError
-from easyseg.media.video import Frame, VideoSource
 from easyseg.pipeline import ahead
+from easyseg.videos.source import Frame, VideoSource
 
 Clock = Callable[[], Fraction | float]
 """Gives the moment, in seconds from the beginning, that the next picture is for."""

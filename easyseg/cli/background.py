@@ -176,8 +176,8 @@ def _check_transparent(options: argparse.Namespace, targets: list[Path | None]) 
 
 def _run_video(options: argparse.Namespace, change: "Change") -> int:
     from easyseg.background import change_file
-    from easyseg.media.video_encoder import Encoding
     from easyseg.pipeline import Job, Range, Segmenting, identify_model
+    from easyseg.videos.encoder import Encoding
 
     source = options.photos[0]
     drawing = {name: getattr(options, name) for name in video.NETWORK}
@@ -201,8 +201,8 @@ def _run_video(options: argparse.Namespace, change: "Change") -> int:
 
 def _run_camera(options: argparse.Namespace, change: "Change") -> int:
     from easyseg.background import change_live
-    from easyseg.media.camera import CameraSource
-    from easyseg.media.virtual_camera import VirtualCamera
+    from easyseg.cameras.source import CameraSource
+    from easyseg.cameras.virtual_camera import VirtualCamera
     from easyseg.pipeline import Live, Segmenting
 
     name = options.photos[0]
@@ -225,7 +225,7 @@ def _run_camera(options: argparse.Namespace, change: "Change") -> int:
 
 
 def _kind(name: str) -> str:
-    from easyseg.media.extensions import VIDEO_EXTENSIONS
+    from easyseg.videos.extensions import VIDEO_EXTENSIONS
 
     here = Path(name).exists()
     device = name.startswith("/dev/") or name.lower().startswith(_STREAMS)

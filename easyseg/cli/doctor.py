@@ -196,7 +196,7 @@ def _prediction() -> Iterable[Finding]:
 
 
 def _formats() -> Iterable[Finding]:
-    from easyseg.media import probe
+    from easyseg.pictures import probe
 
     formats = probe.formats()
     both = ", ".join(one.name for one in formats if one.reads and one.writes)
@@ -213,7 +213,7 @@ def _formats() -> Iterable[Finding]:
 
 
 def _window() -> Iterable[Finding]:
-    from easyseg.media import probe
+    from easyseg.pictures import probe
 
     backend = probe.window_backend()
     if backend is None:

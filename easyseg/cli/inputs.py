@@ -62,7 +62,7 @@ def is_url(text: str) -> bool:
 
 def is_large(picture: Picture) -> bool:
     """Tells whether a picture is a file that can only be taken part by part."""
-    from easyseg.media.parts import is_too_large
+    from easyseg.pictures.parts import is_too_large
 
     return picture.is_file and is_too_large(Path(picture.source))
 
@@ -153,7 +153,7 @@ def _add_matches(inputs: Inputs, pattern: str) -> None:
 
 
 def _pictures_among(paths: Iterator[Path]) -> Iterator[Path]:
-    from easyseg.media.image import IMAGE_EXTENSIONS  # heavy
+    from easyseg.pictures.image import IMAGE_EXTENSIONS  # heavy
 
     for path in paths:
         if path.suffix.lower() in IMAGE_EXTENSIONS and not _LEFT_OUT.search(path.stem):

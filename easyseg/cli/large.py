@@ -28,8 +28,8 @@ def segment(
         InputError: If the options ask for what takes the whole picture.
         MediaError: If it cannot be read or written.
     """
+    from easyseg.files.pending import make_folder
     from easyseg.large import segment_large
-    from easyseg.media.files import make_folder
 
     if options.export is not None:
         raise InputError(

@@ -96,7 +96,7 @@ def can_write(extension: str) -> bool:
     """Tells whether pictures of this extension can be written, by writing one to memory."""
     import numpy as np
 
-    from easyseg.media.image import encode
+    from easyseg.pictures.image import encode
 
     try:
         encode(np.zeros((1, 1, 3), np.uint8), extension)

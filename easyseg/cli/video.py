@@ -179,7 +179,7 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
         )
     if len({target.casefold() for target in targets}) < len(targets):
         raise InputError("two of the videos have the same name: run the command once for each")
-    from easyseg.media.files import make_folder
+    from easyseg.files.pending import make_folder
 
     for target in targets:
         make_folder(Path(target).parent)
@@ -232,7 +232,7 @@ def report_finished(options: argparse.Namespace, source: str, target: str) -> No
 
 
 def _is_video(name: str, options: argparse.Namespace) -> bool:
-    from easyseg.media.extensions import VIDEO_EXTENSIONS
+    from easyseg.videos.extensions import VIDEO_EXTENSIONS
 
     suffix = Path(name).suffix.lower()
     if suffix == ".gif":
@@ -255,13 +255,13 @@ def _paths(name: str) -> list[str]:
 
 
 def _is_pictures(target: str) -> bool:
-    from easyseg.media.frame_sinks import is_folder_of_frames
+    from easyseg.videos.frame_sinks import is_folder_of_frames
 
     return is_folder_of_frames(target) and Path(target).suffix.lower() in ("", ".png")
 
 
 def _file_name(video: Path, end: str) -> str:
-    from easyseg.media.frame_sinks import SINK_EXTENSIONS
+    from easyseg.videos.frame_sinks import SINK_EXTENSIONS
 
     suffix = video.suffix if video.suffix.lower() in SINK_EXTENSIONS else ".mp4"
     return f"{video.stem}{end}{suffix}"

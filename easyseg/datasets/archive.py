@@ -11,8 +11,8 @@ from easyseg.datasets.base import Dataset, Item, unique_names
 from easyseg.datasets.folders import reduce_zero
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media.image import IMAGE_EXTENSIONS, read
-from easyseg.media.masks import MASK_EXTENSIONS, read_labels
+from easyseg.pictures.image import IMAGE_EXTENSIONS, read
+from easyseg.pictures.masks import MASK_EXTENSIONS, read_labels
 
 
 class Member(NamedTuple):

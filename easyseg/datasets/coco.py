@@ -15,7 +15,7 @@ from easyseg.datasets.polygons import fill_part
 from easyseg.datasets.rle import decode_rle
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media.image import read
+from easyseg.pictures.image import read
 
 KEYS = ("images", "annotations", "categories")
 

@@ -12,8 +12,8 @@ from easyseg.datasets.base import VOID, Dataset, Item, unique_names
 from easyseg.datasets.classes import read_classes
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media.image import IMAGE_EXTENSIONS, read
-from easyseg.media.masks import MASK_EXTENSIONS, read_labels
+from easyseg.pictures.image import IMAGE_EXTENSIONS, read
+from easyseg.pictures.masks import MASK_EXTENSIONS, read_labels
 
 VOC_SPLITS = "ImageSets/Segmentation"
 ADE20K_SPLITS = {"train": "training", "val": "validation"}

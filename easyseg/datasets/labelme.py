@@ -17,8 +17,8 @@ from easyseg.datasets.folders import find_files
 from easyseg.datasets.polygons import Place, circle, fill_part
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import LabelSet
-from easyseg.media.image import read
-from easyseg.media.masks import read_labels
+from easyseg.pictures.image import read
+from easyseg.pictures.masks import read_labels
 
 IGNORED = "__ignore__"
 """labelme's name for pixels that do not count."""

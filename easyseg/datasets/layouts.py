@@ -15,7 +15,7 @@ from easyseg.datasets.folders import find_files, open_ade20k, open_folder, open_
 from easyseg.datasets.labelme import is_labelme, labelme_files, open_labelme
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media.image import IMAGE_EXTENSIONS, read
+from easyseg.pictures.image import IMAGE_EXTENSIONS, read
 
 LAYOUTS = (
     "VOCdevkit (VOC2012/JPEGImages, SegmentationClass, ImageSets/Segmentation)",

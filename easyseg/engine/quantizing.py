@@ -17,7 +17,7 @@ from easyseg.engine.backends import converted, openvino_backend
 from easyseg.engine.backends.network import Checkpoint
 from easyseg.engine.segmenter import Segmenter
 from easyseg.errors import InputError, ModelError
-from easyseg.media.image import IMAGE_EXTENSIONS, ImageSource, read
+from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource, read
 from easyseg.transforms import Preprocess
 
 MOST_PHOTOGRAPHS = 300

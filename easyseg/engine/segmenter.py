@@ -28,7 +28,7 @@ from easyseg.engine.tiles import Predict, check_tile, in_tiles_that_fit, segment
 from easyseg.engine.views import average, look
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media.image import ImageSource, read
+from easyseg.pictures.image import ImageSource, read
 from easyseg.result import Segmentation
 from easyseg.transforms import ClassScores, Geometry, restore, winner_confidence
 
@@ -141,8 +141,8 @@ class Segmenter:
         """Segments one picture, or several.
 
         Args:
-            source: Whatever `easyseg.media.image.read` reads: a path, a URL, bytes, a file object,
-                a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
+            source: Whatever `easyseg.pictures.image.read` reads: a path, a URL, bytes, a file
+                object, a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
             color: Channel order of arrays and tensors: `"rgb"`, or `"bgr"` for OpenCV's.
             confidence: Whether to compute the confidence of each pixel too.
             tta: Whether to average the class probabilities of six views: three sizes, each also

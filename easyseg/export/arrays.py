@@ -6,11 +6,11 @@ from typing import Any
 import numpy as np
 
 from easyseg._types import FloatMap, LabelMap
+from easyseg.drawing import draw
 from easyseg.errors import InputError
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
 from easyseg.labels import LabelSet
-from easyseg.media import draw
 
 
 def npz(labels: LabelMap, label_set: LabelSet, confidence: FloatMap | None = None) -> bytes:

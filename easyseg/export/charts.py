@@ -9,8 +9,8 @@ import numpy as np
 from easyseg._types import PathLike
 from easyseg.errors import InputError
 from easyseg.export.totals import TimeLine, Totals
+from easyseg.files.pending import check_target, replace_file
 from easyseg.labels import LabelSet
-from easyseg.media.files import check_target, replace_file
 
 if TYPE_CHECKING:
     from matplotlib.axes import Axes

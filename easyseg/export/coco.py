@@ -8,8 +8,8 @@ from easyseg._types import LabelMap
 from easyseg.datasets.rle import encode_rle
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
+from easyseg.files.pending import PendingFile
 from easyseg.labels import LabelSet
-from easyseg.media.files import PendingFile
 
 
 class CocoWriter:

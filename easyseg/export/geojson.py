@@ -4,12 +4,12 @@ import json
 from dataclasses import dataclass
 
 from easyseg._types import ClassSelection, LabelMap
+from easyseg.drawing.outlines import Ring
 from easyseg.errors import InputError
 from easyseg.export.outlines import outline
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
 from easyseg.labels import LabelSet
-from easyseg.media.outlines import Ring
 from easyseg.render.check import check_labels
 
 

@@ -4,7 +4,7 @@ from collections.abc import Iterator
 
 import numpy as np
 
-from easyseg.media.outlines import Ring
+from easyseg.drawing.outlines import Ring
 
 _CELL = 8
 """Side, in pixels, of the cells in which corners are looked up."""

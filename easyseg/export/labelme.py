@@ -6,13 +6,13 @@ from typing import Any, NamedTuple
 
 from easyseg._types import Image, LabelMap
 from easyseg.datasets.labelme import IGNORED
+from easyseg.drawing.outlines import Ring, simplified
 from easyseg.export.geojson import check_options
 from easyseg.export.outlines import area_of, outline
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
 from easyseg.labels import LabelSet
-from easyseg.media.image import encode
-from easyseg.media.outlines import Ring, simplified
+from easyseg.pictures.image import encode
 from easyseg.render.check import check_labels
 
 BACKGROUND = "_background_"

@@ -10,10 +10,10 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import LabelMap, Mask
+from easyseg.drawing import draw
 from easyseg.export.pictures import present
+from easyseg.files.pending import PendingFile
 from easyseg.labels import LabelSet
-from easyseg.media import draw
-from easyseg.media.files import PendingFile
 
 _FROM, _TO = "tag", "image"
 _LONGEST = 1 << 16

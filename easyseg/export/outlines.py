@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import Mask
+from easyseg.drawing.outlines import Ring, simplified
 from easyseg.export.regions import Region
-from easyseg.media.outlines import Ring, simplified
 
 # A corner of the grid has four pixels around it; their bits: up left 1, up right 2, down left 4,
 # down right 8. The outline turns where one or three of them are inside, and twice where two are

@@ -7,11 +7,11 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import LabelMap
+from easyseg.drawing import draw
 from easyseg.labels import ADE20K, LabelSet
 from easyseg.labels.label_set import voc_colormap
-from easyseg.media import draw
-from easyseg.media.image import encode
-from easyseg.media.masks import encode_labels
+from easyseg.pictures.image import encode
+from easyseg.pictures.masks import encode_labels
 from easyseg.render.check import check_labels
 
 _OTHER = 0

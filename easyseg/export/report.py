@@ -11,9 +11,9 @@ from easyseg.errors import InputError
 from easyseg.export.report_page import SCRIPT, STYLE
 from easyseg.export.sheet import thumbnail
 from easyseg.export.totals import Totals
+from easyseg.files.pending import PendingFile, check_target
 from easyseg.labels import LabelSet
-from easyseg.media.files import PendingFile, check_target
-from easyseg.media.image import encode
+from easyseg.pictures.image import encode
 from easyseg.render.legend import percent
 
 _SIZE = (180, 240)

@@ -7,11 +7,11 @@ from pathlib import Path
 import numpy as np
 
 from easyseg._types import Color, Image, LabelMap, PathLike
+from easyseg.drawing import draw
 from easyseg.errors import InputError
+from easyseg.files.pending import check_target
 from easyseg.labels import LabelSet
-from easyseg.media import draw
-from easyseg.media.files import check_target
-from easyseg.media.image import resize, write
+from easyseg.pictures.image import resize, write
 from easyseg.render import overlay
 from easyseg.render.legend import percent
 

@@ -11,7 +11,7 @@ from typing import TextIO
 
 from easyseg._types import PathLike
 from easyseg.errors import InputError, MediaError
-from easyseg.media.files import check_target
+from easyseg.files.pending import check_target
 
 KINDS = (".csv", ".jsonl")
 

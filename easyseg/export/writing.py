@@ -16,8 +16,8 @@ from easyseg.export.labelme import labelme
 from easyseg.export.labelstudio import LabelStudioWriter, labeling_settings, local_address
 from easyseg.export.pictures import class_pngs, id_png, palette_png
 from easyseg.export.yolo import data_yaml, yolo
+from easyseg.files.pending import check_target, make_folder, replace_file
 from easyseg.labels import LabelSet
-from easyseg.media.files import check_target, make_folder, replace_file
 
 DEFAULT_SIMPLIFY = 1.0
 """Pixels, for the formats whose polygons are edited or trained with; others are exact."""

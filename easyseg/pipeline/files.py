@@ -12,16 +12,16 @@ from easyseg._types import Image, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError
 from easyseg.export.tables import check_table
-from easyseg.media.frame_sinks import is_folder_of_frames, open_sink
-from easyseg.media.resumable_sink import ResumableSink
-from easyseg.media.sinks import FrameSink, finish_after
-from easyseg.media.video import Frame, VideoSource
 from easyseg.pipeline.ahead import ahead
 from easyseg.pipeline.job import Job, VideoSummary
 from easyseg.pipeline.resume import Checkpoints, Progress, folder_of, identify
 from easyseg.pipeline.segmenting import AHEAD, segment_frames
 from easyseg.pipeline.statistics import Note, settle, statistics
 from easyseg.result import Segmentation
+from easyseg.videos.frame_sinks import is_folder_of_frames, open_sink
+from easyseg.videos.resumable_sink import ResumableSink
+from easyseg.videos.sinks import FrameSink, finish_after
+from easyseg.videos.source import Frame, VideoSource
 
 SAME_RATE = 0.01
 """Rates that differ by a smaller share, such as 30 and 29.97, are meant to be the same."""
@@ -52,7 +52,7 @@ def process_file(
     Args:
         source: The video file.
         target: A video file, a `.gif`, a folder or a pattern for pictures, see
-            `easyseg.media.frame_sinks.open_sink`; None writes no picture.
+            `easyseg.videos.frame_sinks.open_sink`; None writes no picture.
         segmenter: The network.
         draw: Makes the picture of a Segmentation: RGB uint8 (H, W, 3). Called in a thread.
         job: The rest; None is the default.

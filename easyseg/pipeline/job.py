@@ -8,11 +8,11 @@ from pathlib import Path
 
 from easyseg._types import PathLike
 from easyseg.errors import InputError
-from easyseg.media.video import VideoSource
-from easyseg.media.video_encoder import Encoding
 from easyseg.pipeline.segmenting import Segmenting
 from easyseg.pipeline.statistics import Note
 from easyseg.result import Segmentation
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.source import VideoSource
 
 FASTEST = 1000
 """Frames in a second, at most, that a target may play at."""
@@ -20,7 +20,7 @@ FASTEST = 1000
 
 @dataclass(frozen=True)
 class Range:
-    """Which frames of a video are taken; see `easyseg.media.video.VideoSource`.
+    """Which frames of a video are taken; see `easyseg.videos.source.VideoSource`.
 
     Attributes:
         start: First moment, in seconds.

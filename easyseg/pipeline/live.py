@@ -9,14 +9,11 @@ from fractions import Fraction
 from pathlib import Path
 
 from easyseg._types import Image, PathLike
+from easyseg.cameras.source import CameraSource
+from easyseg.displays.display import KEYS, Display, open_display, with_status
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError
-from easyseg.media.camera import CameraSource
-from easyseg.media.display import KEYS, Display, open_display, with_status
-from easyseg.media.image import write
-from easyseg.media.sinks import LiveSink
-from easyseg.media.video import Frame
-from easyseg.media.video_encoder import Encoding
+from easyseg.pictures.image import write
 from easyseg.pipeline.adaptive import AdaptiveSegmenter
 from easyseg.pipeline.ahead import Worker
 from easyseg.pipeline.meter import Meter, Status
@@ -25,6 +22,9 @@ from easyseg.pipeline.segmenting import FrameSegmenter, Segmenting, segment_newe
 from easyseg.pipeline.statistics import Note, statistics
 from easyseg.pipeline.view import View
 from easyseg.result import Segmentation
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.sinks import LiveSink
+from easyseg.videos.source import Frame
 
 logger = logging.getLogger(__name__)
 
@@ -44,7 +44,7 @@ class Live:
     Attributes:
         segmenting: How the frames are segmented.
         rate: Frames a second for which the network's size is lowered; None leaves it alone.
-        display: `"auto"`, `"window"`, `"browser"` or `"none"`, see `easyseg.media.display`.
+        display: `"auto"`, `"window"`, `"browser"` or `"none"`, see `easyseg.displays.display`.
         title: Of the window or page.
         record: Where to record from the start; None waits for the key.
         encoding: How recordings are coded.

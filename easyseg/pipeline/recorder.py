@@ -7,11 +7,11 @@ from pathlib import Path
 
 from easyseg._types import Image, PathLike
 from easyseg.errors import InputError
-from easyseg.media.frame_sinks import is_folder_of_frames, open_sink
-from easyseg.media.image import resize
-from easyseg.media.sinks import FrameSink, finish_after
-from easyseg.media.video import VideoInfo
-from easyseg.media.video_encoder import Encoding
+from easyseg.pictures.image import resize
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.frame_sinks import is_folder_of_frames, open_sink
+from easyseg.videos.sinks import FrameSink, finish_after
+from easyseg.videos.source import VideoInfo
 
 LIVE = VideoInfo(
     width=0, height=0, rate=None, time_base=Fraction(1, 90_000), frames=None, duration=None,

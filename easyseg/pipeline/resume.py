@@ -19,11 +19,11 @@ from filelock import FileLock, Timeout
 from easyseg._types import PathLike
 from easyseg.engine import Prediction
 from easyseg.errors import InputError, MediaError
-from easyseg.media.frame_sinks import is_folder_of_frames
-from easyseg.media.resumable_sink import Section
-from easyseg.media.video import Frame, VideoSource
 from easyseg.pipeline.segmenting import Segmenting
 from easyseg.smoothing import Past, Smoother
+from easyseg.videos.frame_sinks import is_folder_of_frames
+from easyseg.videos.resumable_sink import Section
+from easyseg.videos.source import Frame, VideoSource
 
 SECTION = 96
 """Frames, at least, after which what is finished is put aside: what a killed job can lose."""

@@ -7,13 +7,13 @@ from dataclasses import dataclass, replace
 from typing import Protocol
 
 from easyseg._types import Image
+from easyseg.cameras.source import CameraSource
 from easyseg.engine import Prediction
 from easyseg.errors import InputError
-from easyseg.media.camera import CameraSource
-from easyseg.media.video import Frame
 from easyseg.pipeline.ahead import ahead
 from easyseg.result import Segmentation
 from easyseg.smoothing import Smoother
+from easyseg.videos.source import Frame
 
 AHEAD = 2
 """How many frames wait between two stages."""

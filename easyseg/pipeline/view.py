@@ -66,7 +66,7 @@ class View:
         """Obeys a key.
 
         Args:
-            key: One of `easyseg.media.display.KEYS`.
+            key: One of `easyseg.displays.display.KEYS`.
             last: What was shown last; its classes are those to choose from.
 
         Returns:

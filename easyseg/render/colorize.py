@@ -6,8 +6,8 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import Image, LabelMap
+from easyseg.drawing import draw
 from easyseg.labels import LabelSet
-from easyseg.media import draw
 from easyseg.render.check import check_labels
 
 _WHITE_IN_OUTLINES = 0.45

@@ -79,7 +79,7 @@ def _change(label: _Bytes, last: _Bytes, edge: _Bytes, last_edge: _Bytes, out: _
 
 @numba.njit(numba.void(_PLANE, _I8, _I8, _OUT_PLANE, _OUT_PLANE), **_OPTIONS)
 def _borders(labels: LabelMap, thickness: int, first: int, squares: _Bytes, edges: _Bytes) -> None:
-    """Find the pixels near another label, as `easyseg.media.draw.borders` does.
+    """Find the pixels near another label, as `easyseg.drawing.draw.borders` does.
 
     Args:
         labels: All of them, shape (H, W).

@@ -5,8 +5,8 @@ import math
 import numpy as np
 
 from easyseg._types import Alpha, Image, Mask
-from easyseg.media import filters
-from easyseg.media.filters import Place
+from easyseg.drawing import filters
+from easyseg.drawing.filters import Place
 from easyseg.render.check import check_image
 from easyseg.render.rim import separate
 

@@ -12,10 +12,10 @@ from typing import Literal, Protocol, TypeAlias, get_args
 import numpy as np
 
 from easyseg._types import Alpha, Color, Image
+from easyseg.drawing import filters
+from easyseg.drawing.filters import Planes
 from easyseg.errors import InputError
-from easyseg.media import filters
-from easyseg.media.filters import Planes
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.render.check import check_image
 from easyseg.render.rim import Layers, separate
 

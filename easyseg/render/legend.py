@@ -8,8 +8,8 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import ClassSelection, Color, Image, LabelMap
+from easyseg.drawing import draw
 from easyseg.labels import LabelSet
-from easyseg.media import draw
 from easyseg.render.check import check_image, drawn_ids
 from easyseg.render.colorize import color_table, outline_table
 

@@ -12,9 +12,9 @@ from collections.abc import Sequence
 import numpy as np
 
 from easyseg._types import Alpha, FloatMap, Image, Mask
-from easyseg.media import filters
-from easyseg.media.filters import Planes
-from easyseg.media.image import resize
+from easyseg.drawing import filters
+from easyseg.drawing.filters import Planes
+from easyseg.pictures.image import resize
 
 LONGEST_SIDE = 320
 """Of the reduced photograph, in pixels."""

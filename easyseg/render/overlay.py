@@ -8,9 +8,9 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import ClassSelection, Image, LabelMap
+from easyseg.drawing import draw
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
-from easyseg.media import draw
 from easyseg.render.check import check_image, drawn_ids
 from easyseg.render.colorize import color_table, outline_table
 from easyseg.render.legend import Counts, draw_legend_

@@ -12,9 +12,9 @@ import numpy as np
 import numpy.typing as npt
 
 from easyseg._types import Alpha, AnyArray, FloatMap, Image
-from easyseg.media import filters
-from easyseg.media.filters import Planes
-from easyseg.media.image import resize
+from easyseg.drawing import filters
+from easyseg.drawing.filters import Planes
+from easyseg.pictures.image import resize
 
 LONGEST_SIDE = 320
 """Of the reduced photograph, in pixels."""

@@ -6,9 +6,9 @@ from dataclasses import replace
 import numpy as np
 
 from easyseg._types import ClassSelection, Image, PathLike
+from easyseg.cameras.captures import CameraLike
+from easyseg.cameras.source import CameraSource
 from easyseg.engine import Segmenter
-from easyseg.media.camera import CameraSource
-from easyseg.media.captures import CameraLike
 from easyseg.pipeline import Live, Segmenting, View, run_live
 from easyseg.semantic.live import live_of, released, report
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack

@@ -6,7 +6,7 @@ import sys
 from collections.abc import Iterator
 
 from easyseg._types import PathLike
-from easyseg.media.captures import CameraLike
+from easyseg.cameras.captures import CameraLike
 from easyseg.pipeline.live import RATE, Live, LiveSummary
 
 

@@ -7,7 +7,7 @@ import numpy as np
 from easyseg._types import ClassSelection, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.media.image import ImageSource, write
+from easyseg.pictures.image import ImageSource, write
 from easyseg.semantic.camera import CameraMethods
 from easyseg.semantic.models import load_model
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
@@ -24,7 +24,7 @@ class semantic_segmentation(VideoMethods, CameraMethods):
 
     - Nothing has to be fetched or loaded by hand: `load_pascalvoc_model()` and
       `load_ade20k_model()` choose a model or may be left out.
-    - Pictures may be whatever `easyseg.media.image.read` takes: paths, URLs, bytes, PIL images.
+    - Pictures may be whatever `easyseg.pictures.image.read` takes: paths, URLs, bytes, PIL images.
       Arrays are BGR, OpenCV's order, with `process_frame` or without. Files keep their colours in
       the overlay (PixelLib swaps red and blue).
     - `segvalues` has `class_ids`, `class_names`, `class_colors`, `masks` and `ratios` for both data

@@ -9,7 +9,7 @@ import numpy.typing as npt
 
 from easyseg._types import AnyArray, Image, LabelMap, Mask
 from easyseg.datasets.base import VOID
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.transforms import Preprocess
 
 

@@ -5,8 +5,8 @@ import io
 from collections.abc import Mapping, Sequence
 from pathlib import Path
 
-from easyseg.media.chart import Points, line_chart, side_by_side
-from easyseg.media.image import write
+from easyseg.drawing.chart import Points, line_chart, side_by_side
+from easyseg.pictures.image import write
 
 COLUMNS = (
     "step",

@@ -9,7 +9,7 @@ import torch
 
 from easyseg._types import FloatMap, Image
 from easyseg.errors import InputError
-from easyseg.media import image as media_image
+from easyseg.pictures import image as media_image
 from easyseg.transforms.geometry import Geometry
 
 MOST_PIXELS = 2**26
@@ -255,10 +255,10 @@ def _check_image(image: Image) -> None:
     if not isinstance(image, np.ndarray):
         raise InputError(
             f"image must be a numpy array, RGB uint8 (H, W, 3), got {type(image).__name__}; "
-            "easyseg.media.image.read makes one of a file or a tensor"
+            "easyseg.pictures.image.read makes one of a file or a tensor"
         )
     if image.dtype != np.uint8 or image.ndim != 3 or image.shape[2] != 3 or 0 in image.shape:
         raise InputError(
             "image must be RGB uint8 (H, W, 3) with at least one pixel, got "
-            f"{image.dtype} {image.shape}; easyseg.media.image.read converts other kinds"
+            f"{image.dtype} {image.shape}; easyseg.pictures.image.read converts other kinds"
         )

@@ -8,7 +8,7 @@ from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change
 from easyseg.errors import InputError
 from easyseg.labels import PASCAL_VOC
-from easyseg.media.image import ImageSource, read
+from easyseg.pictures.image import ImageSource, read
 from easyseg.render.effects import Fit
 from easyseg.tune_bg.camera import CameraMethods
 from easyseg.tune_bg.making import as_bgr, strength
@@ -29,7 +29,7 @@ class alter_bg(VideoMethods, CameraMethods):
       them; `hard=True` leaves them as the labels are. A blur has no colours of the foreground in
       it, and is as strong in a large picture as in a small one.
     - `invert=True` does it to what is detected instead.
-    - Pictures may be whatever `easyseg.media.image.read` takes; arrays are BGR.
+    - Pictures may be whatever `easyseg.pictures.image.read` takes; arrays are BGR.
     - Videos keep their rate and their sound; a video may be the background of a video.
     - Nothing is printed: `verbose=True` logs through the logger "easyseg.tune_bg" at level INFO.
 

@@ -2,9 +2,9 @@
 
 from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change, change_live
-from easyseg.media.camera import CameraSource
-from easyseg.media.captures import CameraLike
-from easyseg.media.image import ImageSource
+from easyseg.cameras.captures import CameraLike
+from easyseg.cameras.source import CameraSource
+from easyseg.pictures.image import ImageSource
 from easyseg.pipeline import Live
 from easyseg.render.effects import Fit
 from easyseg.semantic.live import live_of, released, report

@@ -12,11 +12,11 @@ from easyseg.background import Change, change_file_drawing, find_segmenter, fram
 from easyseg.background.change import Draw
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.media.extensions import VIDEO_EXTENSIONS
-from easyseg.media.image import ImageSource, read, write
+from easyseg.pictures.image import ImageSource, read, write
 from easyseg.pipeline import Job, Segmenting, process_file
 from easyseg.result import Segmentation
 from easyseg.semantic.models import load_model
+from easyseg.videos.extensions import VIDEO_EXTENSIONS
 
 # The name that users import, rather than this file's.
 logger = logging.getLogger("easyseg.tune_bg")

@@ -13,10 +13,10 @@ from reds import scene
 import easyseg
 from easyseg.background import Change, LoopedVideo, change, change_file, frame_clock
 from easyseg.errors import InputError, MediaError
-from easyseg.media import image as media
-from easyseg.media.video import VideoSource
-from easyseg.media.video_encoder import Encoding
+from easyseg.pictures import image as media
 from easyseg.pipeline import Job, Range
+from easyseg.videos.encoder import Encoding
+from easyseg.videos.source import VideoSource
 
 CORNER, CENTER = (slice(0, 6), slice(0, 6)), (slice(18, 30), slice(28, 38))
 

@@ -11,11 +11,11 @@ from reds import scene
 
 import easyseg
 from easyseg.background import Change, change_live
+from easyseg.cameras.source import CameraSource
+from easyseg.cameras.virtual_camera import VirtualCamera
 from easyseg.errors import InputError, MediaError
-from easyseg.media.camera import CameraSource
-from easyseg.media.video import VideoSource
-from easyseg.media.virtual_camera import VirtualCamera
 from easyseg.pipeline import Live
+from easyseg.videos.source import VideoSource
 
 CORNER, CENTER = (2, 2), (24, 30)
 QUIET = {"display": "none", "rate": None}

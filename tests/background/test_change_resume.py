@@ -6,8 +6,8 @@ import pytest
 import easyseg.background.api as api
 from easyseg import change_background_video
 from easyseg.errors import InputError, MediaError
-from easyseg.media.video import VideoSource
 from easyseg.pipeline import resume
+from easyseg.videos.source import VideoSource
 
 
 class BrokenOffError(Exception):

@@ -6,8 +6,8 @@ from mjpeg import mjpeg_server
 from rtsp import rtsp_server
 
 import easyseg
-from easyseg.media.image import resize
-from easyseg.media.video import VideoSource
+from easyseg.pictures.image import resize
+from easyseg.videos.source import VideoSource
 
 WALL, FACE = (10, 230), (60, 110)
 """Rows and columns of the picture, (256, 256), behind the astronaut and on her."""

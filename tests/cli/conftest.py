@@ -8,7 +8,7 @@ import pytest
 from easyseg import engine
 from easyseg.errors import ModelError
 from easyseg.labels import ADE20K, PASCAL_VOC
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.result import Segmentation
 
 

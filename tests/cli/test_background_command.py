@@ -11,8 +11,8 @@ from reds import RedIsAPerson, scene, write_clip, write_waves
 
 from easyseg.cli import background, main
 from easyseg.cli import segment as command
-from easyseg.media import image as media
-from easyseg.media.video import VideoSource
+from easyseg.pictures import image as media
+from easyseg.videos.source import VideoSource
 
 CORNER, CENTER = (2, 2), (24, 30)
 

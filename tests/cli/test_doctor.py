@@ -7,7 +7,7 @@ import pytest
 
 from easyseg.cli import doctor, main
 from easyseg.engine import backends, conversion
-from easyseg.media import probe
+from easyseg.pictures import probe
 
 
 @pytest.fixture(autouse=True)

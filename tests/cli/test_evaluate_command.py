@@ -82,7 +82,7 @@ def test_scales_that_are_no_numbers(capsys):
 
 def test_from_files_to_the_table(tmp_path: Path, capsys):
     """Nothing is faked: the built-in model on a picture of noise."""
-    from easyseg.media.image import write
+    from easyseg.pictures.image import write
 
     for kind in ("images", "masks"):
         (tmp_path / kind).mkdir()

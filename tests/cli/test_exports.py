@@ -9,7 +9,7 @@ import pytest
 from easyseg import export
 from easyseg.cli import exports, main
 from easyseg.datasets import open_dataset
-from easyseg.media.masks import read_labels
+from easyseg.pictures.masks import read_labels
 
 
 def files(folder: Path) -> list[str]:

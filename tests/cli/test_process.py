@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 # The command line over a segmenter that needs no torch, so that a process starts quickly.
 FAKE = """
 import sys, time, types
 import numpy as np
 from easyseg.labels import ADE20K
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from easyseg.result import Segmentation
 
 class Fake:

@@ -12,7 +12,7 @@ import pytest
 
 from easyseg.cli import main, segment
 from easyseg.labels import ADE20K
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 class Terminal(io.TextIOWrapper):

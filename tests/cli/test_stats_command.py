@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 
 from easyseg.cli import main
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 def rows(path: Path) -> list[list[str]]:

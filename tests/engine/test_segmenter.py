@@ -10,7 +10,7 @@ import torch
 from easyseg import registry
 from easyseg.engine import Segmenter, cached_segmenter, clear_cache, loader
 from easyseg.errors import InputError, MediaError, ModelError
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 @pytest.fixture(scope="module")

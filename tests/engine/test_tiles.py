@@ -14,7 +14,7 @@ from easyseg import segment
 from easyseg.engine import Segmenter
 from easyseg.engine.tiles import check_tile, in_tiles_that_fit, segment_tiles
 from easyseg.errors import EasysegWarning, InputError
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.transforms import Geometry, restore
 
 
@@ -177,7 +177,7 @@ import re, resource, sys, warnings
 from pathlib import Path
 import numpy as np
 from easyseg import Segmenter
-from easyseg.media.image import read, resize
+from easyseg.pictures.image import read, resize
 
 segmenter = Segmenter("builtin", dataset="voc", backend="torch", size=1024)
 image = resize(read(sys.argv[1]), (1100, 1500), "bilinear")

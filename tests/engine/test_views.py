@@ -6,7 +6,7 @@ import torch
 
 from easyseg.engine import Segmenter
 from easyseg.engine.views import average, cells_of, look
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.transforms import Preprocess, restore
 
 RULES = [

@@ -19,8 +19,8 @@ from easyseg.errors import InputError
 from easyseg.export import KINDS, ExportOptions, FolderWriter, detections, polygons, write_one
 from easyseg.export.labelstudio import brush_rle
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media import image as media
-from easyseg.media.masks import read_labels
+from easyseg.pictures import image as media
+from easyseg.pictures.masks import read_labels
 
 EXACT = ExportOptions(simplify=0)
 
@@ -350,7 +350,7 @@ def test_what_was_added_before_an_error_is_kept(error, result, tmp_path: Path):
 
 
 def test_an_interrupted_piece_does_not_count(result, tmp_path: Path, monkeypatch):
-    from easyseg.media.files import PendingFile
+    from easyseg.files.pending import PendingFile
 
     write = PendingFile.write
 

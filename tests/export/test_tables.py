@@ -19,7 +19,7 @@ from easyseg.export.sheet import ContactSheet, thumbnail
 from easyseg.export.tables import Table
 from easyseg.export.totals import TimeLine, Totals
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 
 
 def rows(path: Path) -> list[list[str]]:

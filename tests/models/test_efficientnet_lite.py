@@ -7,8 +7,8 @@ import pytest
 import torch
 
 from easyseg.errors import InputError
-from easyseg.media import image as media
 from easyseg.models.backbones.efficientnet_lite import EfficientNetLite, rename_imagenet_keys
+from easyseg.pictures import image as media
 
 
 @pytest.mark.parametrize(("size", "output_stride"), [(0, 8), (1, 16), (2, 32)])

@@ -24,7 +24,6 @@ from torch.nn import functional as F
 from easyseg import registry
 from easyseg.engine import Segmenter, loader
 from easyseg.engine.fuse import fold_batch_norm
-from easyseg.media import image as media
 from easyseg.models import (
     deeplabv3_mobilenet_v2,
     deeplabv3plus_bubbliiiing,
@@ -32,6 +31,7 @@ from easyseg.models import (
     efficientvit_seg,
     segformer,
 )
+from easyseg.pictures import image as media
 
 pytestmark = pytest.mark.shared
 

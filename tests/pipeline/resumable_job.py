@@ -12,11 +12,11 @@ import torch
 
 from easyseg.engine import Prediction
 from easyseg.labels import ADE20K
-from easyseg.media.image import resize
-from easyseg.media.video_sink import Encoding
+from easyseg.pictures.image import resize
 from easyseg.pipeline import Job, Range, Segmenting, process_file, resume
 from easyseg.result import Segmentation
 from easyseg.transforms import Geometry, restore
+from easyseg.videos.video_sink import Encoding
 
 
 class TinySegmenter:

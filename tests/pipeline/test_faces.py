@@ -16,9 +16,9 @@ from easyseg.cli import main
 from easyseg.cli.segment import draw
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import PASCAL_VOC
-from easyseg.media import image as media
-from easyseg.media.video import VideoSource
+from easyseg.pictures import image as media
 from easyseg.pipeline import resume
+from easyseg.videos.source import VideoSource
 
 
 def count(path: Path) -> int:

@@ -11,9 +11,9 @@ import numpy as np
 import pytest
 
 from easyseg.errors import InputError, MediaError
-from easyseg.media.video import VideoSource
-from easyseg.media.video_sink import VideoSink
 from easyseg.pipeline import Job, Range, Segmenting, process_file, segment_frames
+from easyseg.videos.source import VideoSource
+from easyseg.videos.video_sink import VideoSink
 
 
 def draw(result):
@@ -172,7 +172,7 @@ def test_a_generator_may_be_abandoned(clip, fake):
 
 def test_memory_is_flat(fake):
     """However long the film, only a few frames are alive."""
-    from easyseg.media.video import Frame
+    from easyseg.videos.source import Frame
 
     alive = []
 

@@ -8,11 +8,11 @@ from fractions import Fraction
 import numpy as np
 import pytest
 
+from easyseg.cameras.source import CameraSource
 from easyseg.errors import InputError, MediaError
-from easyseg.media.camera import CameraSource
-from easyseg.media.video import VideoSource
-from easyseg.media.video_sink import VideoSink
 from easyseg.pipeline import Live, Segmenting, View, live, run_live, segment_newest
+from easyseg.videos.source import VideoSource
+from easyseg.videos.video_sink import VideoSink
 
 
 @pytest.fixture(autouse=True)

@@ -7,8 +7,8 @@ import numpy as np
 import pytest
 
 from easyseg.errors import InputError, MediaError
-from easyseg.media.video import VideoSource
 from easyseg.pipeline.recorder import Recorder, new_path
+from easyseg.videos.source import VideoSource
 
 # As a slow machine has them: anything but regular.
 TIMES = [Fraction(n, 1000) for n in (0, 70, 155, 200, 950, 1000, 2345)]

@@ -14,10 +14,10 @@ import pytest
 import resumable_job
 
 from easyseg.errors import InputError, MediaError
-from easyseg.media import image as media
-from easyseg.media.video import VideoSource
-from easyseg.media.video_sink import Encoding
+from easyseg.pictures import image as media
 from easyseg.pipeline import Job, process_file, resume
+from easyseg.videos.source import VideoSource
+from easyseg.videos.video_sink import Encoding
 
 KILLED = -9
 

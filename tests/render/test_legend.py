@@ -3,9 +3,9 @@
 import numpy as np
 import pytest
 
+from easyseg.drawing import draw
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.media import draw
 from easyseg.render import legend, overlay
 from easyseg.render.legend import legend_rows
 

@@ -3,7 +3,7 @@
 import numpy as np
 import pytest
 
-from easyseg.media.image import resize
+from easyseg.pictures.image import resize
 from easyseg.render import matte
 
 
@@ -23,7 +23,7 @@ def _photograph(alpha, noise=4):
 
 def _probability(alpha, blur=9):
     """What a network would say of it: right in the main, blurred, and with a wrong place."""
-    from easyseg.media import filters
+    from easyseg.drawing import filters
 
     step = alpha.shape[1] // 80
     wrong = np.roll(alpha, (step, step), (0, 1)).astype(np.float32)

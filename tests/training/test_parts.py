@@ -11,10 +11,10 @@ from torch import nn
 
 from easyseg import registry
 from easyseg.datasets.prefetch import Prefetch
+from easyseg.drawing.chart import line_chart
 from easyseg.engine import loader
 from easyseg.errors import InputError, ModelError
 from easyseg.labels import PASCAL_VOC, LabelSet
-from easyseg.media.chart import line_chart
 from easyseg.training import Settings, initial
 from easyseg.training.average import Average
 from easyseg.training.initial import make_initial

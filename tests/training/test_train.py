@@ -17,7 +17,7 @@ from easyseg import registry, trained_file
 from easyseg.datasets import open_dataset
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError, ModelError
-from easyseg.media.image import read
+from easyseg.pictures.image import read
 from easyseg.training import Settings, losses, train
 from easyseg.training.batches import BatchMaker
 from easyseg.training.initial import make_initial

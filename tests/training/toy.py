@@ -9,7 +9,7 @@ import torch
 from torch import nn
 
 from easyseg import registry
-from easyseg.media.image import write
+from easyseg.pictures.image import write
 from easyseg.registry import Weights
 from easyseg.transforms import Preprocess
 

@@ -15,7 +15,7 @@ from hypothesis import given, settings
 from obvious_way import WAYS, cases, computed_by, count_ties, enlarge, plain, smooth
 
 from easyseg.errors import InputError
-from easyseg.media import image as media_image
+from easyseg.pictures import image as media_image
 from easyseg.transforms import Geometry, Preprocess, on_device, restore, winner_confidence
 from easyseg.transforms import cells as cells_module
 from easyseg.transforms.grid import as_grid

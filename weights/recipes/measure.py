@@ -14,7 +14,7 @@ from photographs import held_out
 
 import easyseg
 from easyseg._types import LabelMap
-from easyseg.media.masks import read_labels
+from easyseg.pictures.masks import read_labels
 
 PARTLY_LABELLED = "adei-"
 

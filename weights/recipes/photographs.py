@@ -14,7 +14,7 @@ from typing import NamedTuple
 import cv2
 import numpy as np
 
-from easyseg.media.masks import read_labels
+from easyseg.pictures.masks import read_labels
 
 STRIDE = 4
 """The crops' labels have a cell for so many pixels."""

@@ -13,7 +13,7 @@ from easyseg.engine.backends import Checkpoint, converted
 from easyseg.engine.backends.onnxruntime_backend import ONNXRuntimeNetwork
 from easyseg.engine.backends.openvino_backend import MOST_SIZES, OFTEN, OpenVINONetwork
 from easyseg.engine.backends.torch_backend import TorchNetwork
-from easyseg.media import image as media
+from easyseg.pictures import image as media
 from tests.models.test_contract import KINDS, built
 
 ENGINES = {"openvino": lambda one: OpenVINONetwork(one, "fp32"), "onnxruntime": ONNXRuntimeNetwork}

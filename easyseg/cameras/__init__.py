@@ -1,0 +1,1 @@
+"""Live pictures in and out: cameras, network streams, and a camera that other programs see."""

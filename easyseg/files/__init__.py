@@ -1,0 +1,1 @@
+"""Files: how they are opened, named and replaced, whatever is in them."""
