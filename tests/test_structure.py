@@ -2,6 +2,8 @@
 
 import ast
 import re
+from collections.abc import Iterator
+from graphlib import CycleError, TopologicalSorter
 from pathlib import Path
 
 import pytest
@@ -10,7 +12,7 @@ ROOT = Path(__file__).resolve().parent.parent
 PACKAGE = ROOT / "easyseg"
 
 ROWS = {
-    0: {"errors", "_types"},
+    0: {"errors", "_types", "_closing"},
     1: {
         "files",
         "labels",
@@ -53,20 +55,33 @@ def room_of(path: Path) -> str:
     return path.relative_to(PACKAGE).parts[0].removesuffix(".py")
 
 
+def imports(tree: ast.AST) -> Iterator[str]:
+    """What is imported, wherever in a tree: `package.module`, or `package.module.name`."""
+    for node in ast.walk(tree):
+        if isinstance(node, ast.Import):
+            yield from (alias.name for alias in node.names)
+        elif isinstance(node, ast.ImportFrom) and node.module:
+            yield from (f"{node.module}.{alias.name}" for alias in node.names)
+
+
 def imported_rooms(path: Path) -> set[str]:
     """Rooms that a file imports from, wherever in it."""
-    found = set()
-    for node in ast.walk(ast.parse(path.read_text("utf-8"))):
-        names = []
-        if isinstance(node, ast.Import):
-            names = [alias.name for alias in node.names]
-        elif isinstance(node, ast.ImportFrom) and node.module:
-            names = [f"{node.module}.{alias.name}" for alias in node.names]
-        for name in names:
-            parts = name.split(".")
-            if parts[0] == "easyseg" and len(parts) > 1:
-                found.add(parts[1])
-    return found
+    names = [name.split(".") for name in imports(ast.parse(path.read_text("utf-8")))]
+    return {parts[1] for parts in names if parts[0] == "easyseg" and len(parts) > 1}
+
+
+def module_of(path: Path) -> str:
+    return ".".join(path.relative_to(ROOT).with_suffix("").parts).removesuffix(".__init__")
+
+
+def imported_modules(path: Path, modules: set[str]) -> set[str]:
+    """Modules that run when a file does, or one of its functions: not those for types alone."""
+    tree = ast.parse(path.read_text("utf-8"))
+    for node in ast.walk(tree):
+        if isinstance(node, ast.If) and ast.unparse(node.test) == "TYPE_CHECKING":
+            node.body = []
+    names = imports(tree)
+    return {name if name in modules else name.rpartition(".")[0] for name in names} & modules
 
 
 def test_every_room_has_a_row():
@@ -81,6 +96,16 @@ def test_a_room_imports_from_its_own_row_or_a_lower_one(path: Path):
     row = ROW_OF[room_of(path)]
     upward = {r for r in imported_rooms(path) if ROW_OF.get(r, -1) > row}
     assert upward == set()
+
+
+def test_no_module_imports_itself_by_way_of_others():
+    modules = {module_of(path) for path in FILES}
+    graph = {module_of(path): imported_modules(path, modules) for path in FILES}
+    graph["easyseg.cli.video"].discard("easyseg.cli.segment")  # the last one, still to be ended
+    try:
+        TopologicalSorter(graph).prepare()
+    except CycleError as error:
+        pytest.fail(" imports ".join(reversed(error.args[1])))
 
 
 @pytest.mark.parametrize("path", FILES, ids=lambda p: str(p.relative_to(PACKAGE)))
@@ -107,7 +132,7 @@ def test_the_rows_in_contributing_are_these():
 def test_every_room_has_tests():
     tested = {p.stem.removeprefix("test_") for p in (ROOT / "tests").glob("test_*.py")}
     tested |= {p.name for p in (ROOT / "tests").iterdir() if p.is_dir() and any(p.glob("test_*"))}
-    rooms = {room_of(path) for path in FILES} - TOP - {"_types", "errors"}
+    rooms = {room_of(path) for path in FILES} - TOP - {"_types", "_closing", "errors"}
     assert rooms - tested == set()
 
 

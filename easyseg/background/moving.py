@@ -4,8 +4,8 @@ import itertools
 import threading
 from collections.abc import Callable, Generator
 from fractions import Fraction
-from types import TracebackType
 
+from easyseg._closing import Closing
 from easyseg._types import Image, PathLike
 from easyseg.errors import MediaError
 from easyseg.pipeline import ahead
@@ -28,7 +28,7 @@ def frame_clock(rate: Fraction | None, first: int = 0) -> Clock:
     return lambda: next(numbers) / (rate or _USUAL_RATE)
 
 
-class LoopedVideo:
+class LoopedVideo(Closing):
     """A video without end; decoded in a thread of its own, a few frames ahead.
 
     Args:
@@ -65,17 +65,6 @@ class LoopedVideo:
         """Ends the thread and closes the file; further calls do nothing."""
         self._frames.close()
         self._source.close()
-
-    def __enter__(self) -> "LoopedVideo":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _decoded(self) -> Generator[Frame, None, None]:
         """Gives the frames over and over, their times counted from the first beginning."""

@@ -12,7 +12,7 @@ from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from pathlib import Path
 from threading import Event
-from typing import Any, Literal, Protocol, TypeAlias, Union, cast, runtime_checkable
+from typing import Any, Literal, Protocol, TypeAlias, Union, runtime_checkable
 
 import cv2
 import numpy as np
@@ -84,44 +84,6 @@ class Capture(Protocol):
 
     def close(self) -> None:
         """Gives the source back."""
-
-
-def open_capture(source: CameraLike, stopped: Event, *, color: str, stall: float) -> Capture:
-    """Opens a source.
-
-    Args:
-        source: What to open.
-        stopped: Ends all waiting when it is set.
-        color: Order of the channels of an object's pictures, `"bgr"` or `"rgb"`.
-        stall: Seconds without a picture after which a network stream counts as lost.
-
-    Returns:
-        The capture; the caller closes it.
-
-    Raises:
-        InputError: If the source is of no known kind.
-        MediaError: If it cannot be opened.
-    """
-    if isinstance(source, (str, os.PathLike)):
-        text = os.fspath(source).strip()
-        if is_stream(text):
-            from easyseg.cameras.stream_capture import StreamCapture
-
-            return StreamCapture(text, stopped, stall)
-        if text.isdecimal():
-            return DeviceCapture(int(text))
-        path = Path(text).expanduser()
-        if path.is_char_device():
-            return DeviceCapture(str(path))
-        return FileCapture(path, stopped)
-    if isinstance(source, int) and not isinstance(source, bool) and source >= 0:
-        return DeviceCapture(source)
-    if isinstance(source, Readable):
-        return ObjectCapture(source, stopped, cast(Literal["rgb", "bgr"], color))
-    raise InputError(
-        "a camera is an index such as 0, a device, the address of a stream (rtsp://, http://, "
-        f"udp://), a video file, or an object with read(); got {source!r}"
-    )
 
 
 def is_stream(text: str) -> bool:

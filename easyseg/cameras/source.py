@@ -3,14 +3,28 @@
 import contextlib
 import logging
 import math
+import os
 import threading
 import time
 import weakref
 from collections.abc import Callable, Generator
 from fractions import Fraction
-from types import TracebackType
+from pathlib import Path
+from typing import Literal, cast
 
-from easyseg.cameras.captures import CameraLike, Capture, Shot, name_of, open_capture
+from easyseg._closing import Closing
+from easyseg.cameras.captures import (
+    CameraLike,
+    Capture,
+    DeviceCapture,
+    FileCapture,
+    ObjectCapture,
+    Readable,
+    Shot,
+    is_stream,
+    name_of,
+)
+from easyseg.cameras.stream_capture import StreamCapture
 from easyseg.errors import InputError, MediaError
 from easyseg.videos.source import Frame
 
@@ -26,7 +40,7 @@ _FAREWELL = 2.0
 _MICRO = 10**6
 
 
-class CameraSource:
+class CameraSource(Closing):
     """A camera or a stream, as an iterable of its newest frames.
 
     A thread reads all the time and keeps the newest picture only, so that nothing lags behind
@@ -67,7 +81,7 @@ class CameraSource:
         self.name = name_of(source)
         self._max_frames, self._given = max_frames, 0
         self._reader = _Reader(
-            lambda stopped: open_capture(source, stopped, color=color, stall=stall),
+            lambda stopped: _open_capture(source, stopped, color=color, stall=stall),
             self.name,
             reconnect,
         )
@@ -153,16 +167,43 @@ class CameraSource:
         self._until = -math.inf
         self._reader.stop()
 
-    def __enter__(self) -> "CameraSource":
-        return self
 
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
+def _open_capture(
+    source: CameraLike, stopped: threading.Event, *, color: str, stall: float
+) -> Capture:
+    """Opens a source.
+
+    Args:
+        source: What to open.
+        stopped: Ends all waiting when it is set.
+        color: Order of the channels of an object's pictures, `"bgr"` or `"rgb"`.
+        stall: Seconds without a picture after which a network stream counts as lost.
+
+    Returns:
+        The capture; the caller closes it.
+
+    Raises:
+        InputError: If the source is of no known kind.
+        MediaError: If it cannot be opened.
+    """
+    if isinstance(source, (str, os.PathLike)):
+        text = os.fspath(source).strip()
+        if is_stream(text):
+            return StreamCapture(text, stopped, stall)
+        if text.isdecimal():
+            return DeviceCapture(int(text))
+        path = Path(text).expanduser()
+        if path.is_char_device():
+            return DeviceCapture(str(path))
+        return FileCapture(path, stopped)
+    if isinstance(source, int) and not isinstance(source, bool) and source >= 0:
+        return DeviceCapture(source)
+    if isinstance(source, Readable):
+        return ObjectCapture(source, stopped, cast(Literal["rgb", "bgr"], color))
+    raise InputError(
+        "a camera is an index such as 0, a device, the address of a stream (rtsp://, http://, "
+        f"udp://), a video file, or an object with read(); got {source!r}"
+    )
 
 
 class _Reader:

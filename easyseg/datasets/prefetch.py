@@ -4,16 +4,16 @@ import time
 from collections import deque
 from collections.abc import Callable, Iterable, Iterator
 from concurrent.futures import Future, ThreadPoolExecutor
-from types import TracebackType
 from typing import Generic, TypeVar
 
+from easyseg._closing import Closing
 from easyseg.errors import InputError
 
 Job = TypeVar("Job")
 Result = TypeVar("Result")
 
 
-class Prefetch(Generic[Job, Result]):
+class Prefetch(Generic[Job, Result], Closing):
     """Gives `work(job)` for each job, in the order of the jobs.
 
     Decoding and resizing release Python's lock, so threads do what processes would, without copies.
@@ -61,15 +61,8 @@ class Prefetch(Generic[Job, Result]):
         self.waited += time.perf_counter() - started
         return result
 
-    def __enter__(self) -> "Prefetch[Job, Result]":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
+    def close(self) -> None:
+        """Ends the threads; what they have not begun is not done."""
         if self._pool is not None:
             self._pool.shutdown(wait=True, cancel_futures=True)
 

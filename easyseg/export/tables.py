@@ -6,9 +6,9 @@ import json
 import os
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from types import TracebackType
 from typing import TextIO
 
+from easyseg._closing import Closing
 from easyseg._types import PathLike
 from easyseg.errors import InputError, MediaError
 from easyseg.files.pending import check_target
@@ -38,7 +38,7 @@ def check_table(path: PathLike) -> Path:
     return target
 
 
-class Table:
+class Table(Closing):
     """A table that is written row by row: what was added is in the file at once.
 
     A long `.csv` has a row for each class that occurs, `...,class,ratio`; a wide one has a column
@@ -145,17 +145,6 @@ class Table:
         """Closes the file; a stream stays open."""
         if self._file is not None:
             self._file.close()
-
-    def __enter__(self) -> "Table":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 def _cut(path: Path, length: int) -> None:

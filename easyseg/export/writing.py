@@ -4,9 +4,9 @@ import os
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from types import TracebackType
 from typing import NamedTuple, Protocol
 
+from easyseg._closing import Closing
 from easyseg._types import FloatMap, Image, LabelMap, PathLike
 from easyseg.errors import InputError
 from easyseg.export.arrays import npz
@@ -148,7 +148,7 @@ def write_one(
     return target
 
 
-class FolderWriter:
+class FolderWriter(Closing):
     """Writes the segmentations of many photographs into a folder, one after another.
 
     Each format has a folder of its own, `palette/NAME.png`, or a file, `coco.json`; beside them are
@@ -229,17 +229,6 @@ class FolderWriter:
             for writer in self._shared.values():
                 writer.discard()
             self._shared.clear()
-
-    def __enter__(self) -> "FolderWriter":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
 
 class _Shared(Protocol):

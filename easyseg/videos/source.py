@@ -8,7 +8,6 @@ from collections.abc import Generator, Iterable, Iterator
 from dataclasses import dataclass
 from fractions import Fraction
 from pathlib import Path
-from types import TracebackType
 from typing import cast
 
 import av
@@ -20,6 +19,7 @@ from av.video.frame import VideoFrame
 from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
+from easyseg._closing import Closing
 from easyseg._types import Image, PathLike
 from easyseg.errors import InputError, MediaError
 
@@ -74,7 +74,7 @@ class Frame:
     time: Fraction
 
 
-class VideoSource:
+class VideoSource(Closing):
     """A video file, as an iterable of frames; variable frame rates keep their times.
 
     What is damaged is skipped and counted in `skipped`; a file that ends early ends early.
@@ -187,17 +187,6 @@ class VideoSource:
     def close(self) -> None:
         """Closes the file; further calls do nothing."""
         self._container.close()
-
-    def __enter__(self) -> "VideoSource":
-        return self
-
-    def __exit__(
-        self,
-        kind: type[BaseException] | None,
-        error: BaseException | None,
-        trace: TracebackType | None,
-    ) -> None:
-        self.close()
 
     def _decoded(self, start: Fraction) -> Generator[tuple[VideoFrame, Fraction], None, None]:
         """Gives the frames from a moment on, with their times."""
