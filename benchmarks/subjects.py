@@ -8,7 +8,8 @@ import numpy as np
 import torch
 
 from benchmarks.measure import Skipped, Turns
-from easyseg import labels, registry, trained_file
+from easyseg import labels, registry
+from easyseg.checkpoints import trained_file
 from easyseg.engine import Segmenter
 from easyseg.engine.backends import BACKENDS
 from easyseg.errors import EasysegError

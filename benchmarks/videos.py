@@ -12,8 +12,8 @@ from benchmarks.photographs import PIXELLIB
 from benchmarks.subjects import Settings
 from easyseg.engine import Segmenter
 from easyseg.pipeline import Job, Range, Segmenting, process_file, segment_frames
+from easyseg.pipeline.smoothing import flicker
 from easyseg.result import Segmentation
-from easyseg.smoothing import flicker
 from easyseg.videos.frame_sinks import open_sink
 from easyseg.videos.source import VideoSource
 

@@ -17,7 +17,6 @@ ROWS = {
         "files",
         "labels",
         "download",
-        "metrics",
         "pictures",
         "videos",
         "cameras",
@@ -25,10 +24,10 @@ ROWS = {
         "drawing",
         "transforms",
     },
-    2: {"registry", "checkpoints", "trained_file", "datasets", "render", "export"},
-    3: {"result", "foreground", "models"},
+    2: {"registry", "checkpoints", "datasets", "render", "export"},
+    3: {"result", "models"},
     4: {"engine"},
-    5: {"pipeline", "smoothing"},
+    5: {"pipeline"},
     6: {
         "semantic",
         "tune_bg",
@@ -39,7 +38,6 @@ ROWS = {
         "cli",
         "training",
         "evaluation",
-        "batch",
     },
 }
 ROW_OF = {room: row for row, rooms in ROWS.items() for room in rooms}

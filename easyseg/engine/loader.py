@@ -13,8 +13,9 @@ from urllib.parse import urlsplit
 import torch
 from torch import nn
 
-from easyseg import checkpoints, download, labels, registry, trained_file
+from easyseg import checkpoints, download, labels, registry
 from easyseg._types import PathLike
+from easyseg.checkpoints import trained_file
 from easyseg.errors import EasysegWarning, InputError, ModelError
 from easyseg.labels import LabelSet
 from easyseg.registry import Weights

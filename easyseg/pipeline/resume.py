@@ -20,7 +20,7 @@ from easyseg._types import PathLike
 from easyseg.engine import Prediction
 from easyseg.errors import InputError, MediaError
 from easyseg.pipeline.segmenting import Segmenting
-from easyseg.smoothing import Past, Smoother
+from easyseg.pipeline.smoothing import Past, Smoother
 from easyseg.videos.frame_sinks import is_folder_of_frames
 from easyseg.videos.resumable_sink import Section
 from easyseg.videos.source import Frame, VideoSource

@@ -11,8 +11,8 @@ from easyseg.cameras.source import CameraSource
 from easyseg.engine import Prediction
 from easyseg.errors import InputError
 from easyseg.pipeline.ahead import ahead
+from easyseg.pipeline.smoothing import Smoother
 from easyseg.result import Segmentation
-from easyseg.smoothing import Smoother
 from easyseg.videos.source import Frame
 
 AHEAD = 2
@@ -29,7 +29,7 @@ class Segmenting:
     Attributes:
         every_n: Every how many-th frame is shown to the network; the labels are kept for the
             frames between.
-        smoothing: `"off"`, `"light"` or `"strong"`, see `easyseg.smoothing.Smoother`.
+        smoothing: `"off"`, `"light"` or `"strong"`, see `easyseg.pipeline.smoothing.Smoother`.
         classes: Ids of the classes that are kept; None keeps all.
         confidence: Whether to compute the confidence of each pixel too.
 

@@ -9,15 +9,15 @@ from typing import Any
 import torch
 from torch import nn
 
-from easyseg import trained_file
 from easyseg._types import Image, LabelMap, PathLike
+from easyseg.checkpoints import trained_file
+from easyseg.checkpoints.trained_file import TrainedFile
 from easyseg.datasets import Dataset
 from easyseg.engine.device import pick_device
 from easyseg.errors import InputError
 from easyseg.evaluation import score
+from easyseg.evaluation.metrics import Scores
 from easyseg.labels import LabelSet
-from easyseg.metrics import Scores
-from easyseg.trained_file import TrainedFile
 from easyseg.training import prepare
 from easyseg.training.augment import Augment
 from easyseg.training.batches import BatchMaker

@@ -7,8 +7,9 @@ from pathlib import Path
 import torch
 from torch import nn
 
-from easyseg import checkpoints, labels, registry, trained_file
+from easyseg import checkpoints, labels, registry
 from easyseg._types import PathLike
+from easyseg.checkpoints import trained_file
 from easyseg.engine import loader
 from easyseg.errors import InputError, ModelError
 from easyseg.labels import LabelSet

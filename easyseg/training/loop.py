@@ -14,7 +14,7 @@ from torch.nn import functional as F
 
 from easyseg.datasets.prefetch import Prefetch
 from easyseg.errors import ModelError
-from easyseg.metrics import Scores
+from easyseg.evaluation.metrics import Scores
 from easyseg.training import losses, state
 from easyseg.training.average import Average
 from easyseg.training.batches import Batch, BatchMaker

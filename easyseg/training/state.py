@@ -9,8 +9,8 @@ from typing import Any
 import torch
 
 from easyseg.checkpoints import StateDict
+from easyseg.checkpoints.trained_file import save_whole
 from easyseg.errors import InputError, ModelError
-from easyseg.trained_file import save_whole
 
 Row = dict[str, float]
 """One row of the curves."""

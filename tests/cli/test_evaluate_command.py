@@ -7,7 +7,7 @@ import pytest
 from easyseg import evaluation
 from easyseg.cli import main
 from easyseg.evaluation import Evaluation
-from easyseg.metrics import Scores
+from easyseg.evaluation.metrics import Scores
 
 
 @pytest.fixture

@@ -13,7 +13,8 @@ import numpy as np
 import pytest
 import torch
 
-from easyseg import registry, trained_file
+from easyseg import registry
+from easyseg.checkpoints import trained_file
 from easyseg.datasets import open_dataset
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError, ModelError

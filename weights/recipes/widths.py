@@ -18,7 +18,7 @@ from train import WIDTHS
 
 from easyseg.engine import conversion
 from easyseg.engine.fuse import fold_batch_norm
-from easyseg.metrics import Accumulator
+from easyseg.evaluation.metrics import Accumulator
 from easyseg.models.deeplabv3plus import PREPROCESS, DeepLabV3Plus
 from easyseg.pictures.image import read
 from easyseg.pictures.masks import read_labels

@@ -8,11 +8,11 @@ import pytest
 import torch
 from torch.nn import functional as F
 
-from easyseg import evaluation
 from easyseg.datasets import Dataset, Item, open_dataset
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.evaluation import averaged_labels, evaluate
+from easyseg.evaluation import evaluate, measuring
+from easyseg.evaluation.measuring import averaged_labels
 from easyseg.labels import PASCAL_VOC, LabelSet
 from easyseg.pictures.image import read, write
 from easyseg.transforms import Preprocess
@@ -122,7 +122,7 @@ def cat(photographs: Path) -> np.ndarray:
 
 @pytest.fixture(scope="session")
 def photographs() -> Path:
-    return Path(__file__).parent.parent / "examples" / "images"
+    return Path(__file__).parents[2] / "examples" / "images"
 
 
 class TestViews:
@@ -144,7 +144,7 @@ class TestViews:
         self, voc: Segmenter, cat: np.ndarray, block: int, monkeypatch: pytest.MonkeyPatch
     ):
         """Whatever the number of rows at once, and for a photograph of odd sides."""
-        monkeypatch.setattr(evaluation, "BLOCK_BYTES", block)
+        monkeypatch.setattr(measuring, "BLOCK_BYTES", block)
         image = cat[:149, :201] if block == 1 else cat
         answer = averaged_labels(voc, image, scales=(1.0, 1.5), flip=True, size=128)
         expected = self.naive(voc, image, 128, [128, 192])

@@ -8,8 +8,8 @@ from hypothesis import strategies as st
 
 from easyseg._types import AnyArray
 from easyseg.errors import InputError
+from easyseg.evaluation.metrics import Accumulator, Scores, confusion_matrix
 from easyseg.labels import PASCAL_VOC
-from easyseg.metrics import Accumulator, Scores, confusion_matrix
 
 # Four classes, of which 3 occurs nowhere. One pixel is void.
 TRUTH = np.array([[0, 0, 0, 1], [1, 1, 2, 255]], np.uint8)

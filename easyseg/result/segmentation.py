@@ -30,10 +30,10 @@ from easyseg.displays.notebook import in_notebook
 from easyseg.drawing import draw
 from easyseg.errors import InputError, MediaError
 from easyseg.export.methods import ExportMethods
-from easyseg.foreground import ForegroundMethods
 from easyseg.labels import LabelSet
 from easyseg.pictures.image import encode, resize, write
 from easyseg.render.check import check_image
+from easyseg.result.foreground import ForegroundMethods
 from easyseg.transforms import ClassScores
 
 _NOTEBOOK_WIDTH = 1000

@@ -6,7 +6,7 @@ import torch
 
 from easyseg.engine import Prediction
 from easyseg.errors import InputError
-from easyseg.smoothing import Smoother, flicker
+from easyseg.pipeline.smoothing import Smoother, flicker
 from easyseg.transforms import Geometry, restore
 
 SIZE = (48, 64)

@@ -15,8 +15,8 @@ from easyseg.datasets.prefetch import Prefetch
 from easyseg.engine import Segmenter
 from easyseg.engine.views import look
 from easyseg.errors import InputError
+from easyseg.evaluation.metrics import Accumulator, Scores
 from easyseg.labels import LabelSet
-from easyseg.metrics import Accumulator, Scores
 from easyseg.transforms import Geometry
 
 BLOCK_BYTES = 1 << 25

@@ -4,11 +4,12 @@ import numpy as np
 import pytest
 import torch
 
-from easyseg import checkpoints, registry, trained_file
+from easyseg import checkpoints, registry
+from easyseg.checkpoints import trained_file
+from easyseg.checkpoints.trained_file import TrainedFile
 from easyseg.engine import Segmenter
 from easyseg.errors import ModelError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
-from easyseg.trained_file import TrainedFile
 
 VOC = "deeplabv3plus_efficientnet_lite0.voc"
 OWN = LabelSet.from_names(
