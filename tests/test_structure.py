@@ -137,3 +137,15 @@ def test_every_room_has_tests():
 def test_no_two_files_of_tests_share_a_name():
     names = sorted(path.name for path in (ROOT / "tests").rglob("test_*.py"))
     assert names == sorted(set(names)), "pytest imports them by name, and stops at the second one"
+
+
+def test_the_map_names_every_room():
+    text = (ROOT / "CONTRIBUTING.md").read_text("utf-8")
+    the_map = text.partition("## The map\n")[2].partition("\n\nDrawing and exporting")[0]
+    assert set(ROW_OF) - set(re.findall(r"`(\w+)/?`", the_map)) == set()
+
+
+@pytest.mark.parametrize("path", sorted(PACKAGE.glob("*/__init__.py")), ids=lambda p: p.parent.name)
+def test_every_room_says_in_a_sentence_what_it_is_for(path: Path):
+    line, *_ = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines() or [""]
+    assert line.endswith(".")
