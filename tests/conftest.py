@@ -1,6 +1,7 @@
 """What several tests share."""
 
 import os
+import threading
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -54,3 +55,12 @@ def photographs() -> Path:
 def astronaut(photographs: Path) -> np.ndarray:
     """A photograph of a person, RGB uint8 (512, 512, 3)."""
     return media.read(photographs / "astronaut.jpg")
+
+
+@pytest.fixture
+def no_thread_is_left() -> Iterator[None]:
+    """Fails a test after which a thread of ours still runs."""
+    before = set(threading.enumerate())
+    yield
+    left = [t for t in threading.enumerate() if t not in before and t.name.startswith("easyseg")]
+    assert left == []

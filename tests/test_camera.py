@@ -1,6 +1,5 @@
 """The faces of live cameras: stream(), segment_camera(), PixelLib's methods, the command line."""
 
-import inspect
 import json
 import os
 import shutil
@@ -17,6 +16,7 @@ import numpy as np
 import pytest
 import torch
 from mjpeg import mjpeg_server
+from signatures import positional
 
 import easyseg
 from easyseg import api, camera, engine
@@ -224,17 +224,10 @@ class TestPixelLib:
         seg._segmenters["voc"] = seg._segmenters["ade20k"] = Fake()
         return seg
 
-    def positional(self, method):
-        return tuple(
-            p.name
-            for p in inspect.signature(method).parameters.values()
-            if p.kind is not p.KEYWORD_ONLY
-        )[1:]
-
     def test_the_order_of_the_parameters(self):
         kind = easyseg.semantic_segmentation
-        assert self.positional(kind.process_camera_pascalvoc) == self.PARAMETERS
-        assert self.positional(kind.process_camera_ade20k) == (
+        assert positional(kind.process_camera_pascalvoc) == self.PARAMETERS
+        assert positional(kind.process_camera_ade20k) == (
             *self.PARAMETERS, "extract_segmented_objects",
         )  # fmt: skip
 

@@ -17,13 +17,7 @@ from easyseg.cameras import captures
 from easyseg.cameras.source import CameraSource
 from easyseg.errors import InputError, MediaError
 
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    before = set(threading.enumerate())
-    yield
-    left = [t for t in threading.enumerate() if t not in before and t.name.startswith("easyseg")]
-    assert left == []
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def number(frame) -> int:

@@ -2,6 +2,7 @@ import re
 
 import pytest
 import torch
+from skeletons import empty
 
 from easyseg import registry
 from easyseg.errors import InputError
@@ -56,12 +57,6 @@ def published_key(key: str, architecture: str) -> str:
     for pattern, replacement in (*ENCODER, *HEADS[architecture], *NORM):
         key = re.sub(pattern, replacement, key)
     return key
-
-
-def empty(name: str) -> torch.nn.Module:
-    weights = registry.get(name)
-    with torch.device("meta"):
-        return weights.build(weights.num_classes, output_stride=weights.output_stride)
 
 
 @pytest.mark.parametrize("name", NAMES)

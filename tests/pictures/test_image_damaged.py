@@ -1,7 +1,6 @@
 """read() of files that are damaged, cut short, too large, missing, or no pictures."""
 
 import contextlib
-import io
 import os
 import re
 import tempfile
@@ -13,35 +12,10 @@ import numpy as np
 import pytest
 from PIL import Image as PillowImage
 from PIL import ImageFile
+from samples import FORMATS, PICTURE, PILLOW, encoded
 
 from easyseg.errors import MediaError
 from easyseg.pictures import _decode, image
-
-NOISE = np.random.default_rng(0).integers(0, 256, (5, 7, 3), dtype=np.uint8)
-PICTURE = cv2.resize(NOISE, (60, 40), interpolation=cv2.INTER_CUBIC)
-PILLOW = PillowImage.fromarray(PICTURE)
-FORMATS = ["JPEG", "PNG", "WEBP", "GIF", "TIFF", "BMP", "PPM", "JPEG2000"]
-if ".avif" in image.IMAGE_EXTENSIONS:
-    FORMATS.append("AVIF")
-
-
-def encoded(format_name, picture=PILLOW, **options):
-    file = io.BytesIO()
-    picture.save(file, format_name, **options)
-    return file.getvalue()
-
-
-def as_pillow_sees_it(data):
-    with PillowImage.open(io.BytesIO(data)) as picture:
-        return np.asarray(picture.convert("RGB"))
-
-
-@pytest.fixture
-def png(tmp_path):
-    path = tmp_path / "a picture.png"
-    path.write_bytes(encoded("PNG"))
-    return path
-
 
 JPEGS = {
     "plain": {},

@@ -1,6 +1,7 @@
 """Small clips, and a segmenter that needs no network."""
 
 import time
+from collections.abc import Callable
 from fractions import Fraction
 from pathlib import Path
 
@@ -10,9 +11,11 @@ import pytest
 import torch
 
 from easyseg.engine import Prediction
+from easyseg.errors import MediaError
 from easyseg.labels import ADE20K
 from easyseg.result import Segmentation
 from easyseg.transforms import Geometry
+from easyseg.videos.video_sink import VideoSink
 
 
 class FakeSegmenter:
@@ -68,3 +71,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
         output.mux(sound.encode(tone))
         output.mux(sound.encode(None))
     return path
+
+
+@pytest.fixture
+def disk_full_after(monkeypatch: pytest.MonkeyPatch) -> Callable[[int], None]:
+    """Makes video files fail after some frames."""
+    write = VideoSink.write
+
+    def fail_after(frames: int) -> None:
+        def failing(self, image, time):
+            if self.frames == frames:
+                raise MediaError("the disk is full")
+            write(self, image, time)
+
+        monkeypatch.setattr(VideoSink, "write", failing)
+
+    return fail_after

@@ -1,6 +1,5 @@
 """The three faces of videos: the one-line functions, PixelLib's methods, the command line."""
 
-import inspect
 import itertools
 import json
 import shutil
@@ -9,6 +8,7 @@ from pathlib import Path
 import av
 import numpy as np
 import pytest
+from signatures import positional
 
 import easyseg
 from easyseg import api, engine
@@ -122,17 +122,10 @@ class TestSegmentVideo:
 class TestPixelLib:
     PARAMETERS = ("video_path", "overlay", "frames_per_second", "output_video_name")
 
-    def positional(self, method):
-        return tuple(
-            p.name
-            for p in inspect.signature(method).parameters.values()
-            if p.kind is not p.KEYWORD_ONLY
-        )[1:]
-
     def test_the_order_of_the_parameters(self):
         kind = easyseg.semantic_segmentation
-        assert self.positional(kind.process_video_pascalvoc) == self.PARAMETERS
-        assert self.positional(kind.process_video_ade20k) == (
+        assert positional(kind.process_video_pascalvoc) == self.PARAMETERS
+        assert positional(kind.process_video_ade20k) == (
             *self.PARAMETERS, "extract_segmented_objects",
         )  # fmt: skip
 

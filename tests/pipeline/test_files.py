@@ -3,7 +3,6 @@
 import csv
 import itertools
 import json
-import threading
 from pathlib import Path
 
 import av
@@ -13,7 +12,6 @@ import pytest
 from easyseg.errors import InputError, MediaError
 from easyseg.pipeline import Job, Range, Segmenting, process_file, segment_frames
 from easyseg.videos.source import VideoSource
-from easyseg.videos.video_sink import VideoSink
 
 
 def draw(result):
@@ -25,12 +23,7 @@ def numbers(path: Path) -> list[int]:
         return [round(float(frame.image.mean()) / 8) for frame in source]
 
 
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    before = set(threading.enumerate())
-    yield
-    left = [t for t in threading.enumerate() if t not in before and t.name.startswith("easyseg")]
-    assert left == []
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 def test_all_frames_are_segmented_drawn_and_written_in_order(clip, fake, tmp_path):
@@ -133,15 +126,8 @@ def test_what_was_finished_before_an_error_is_playable(clip, fake, tmp_path, whe
     assert len((tmp_path / "s.csv").read_text().splitlines()) == 1 + len(done)
 
 
-def test_an_encoder_that_fails_ends_everything(clip, fake, tmp_path, monkeypatch):
-    write = VideoSink.write
-
-    def failing(self, image, time):
-        if self.frames == 5:
-            raise MediaError("the disk is full")
-        write(self, image, time)
-
-    monkeypatch.setattr(VideoSink, "write", failing)
+def test_an_encoder_that_fails_ends_everything(clip, fake, tmp_path, disk_full_after):
+    disk_full_after(5)
     with pytest.raises(MediaError, match="the disk is full"):
         process_file(clip, tmp_path / "out.mp4", fake(delay=0.001), draw)
     assert numbers(tmp_path / "out.mp4") == list(range(5))

@@ -1,7 +1,6 @@
 """The live loop: what is shown, recorded and counted, and every way to end."""
 
 import itertools
-import threading
 import time
 from fractions import Fraction
 
@@ -12,15 +11,8 @@ from easyseg.cameras.source import CameraSource
 from easyseg.errors import InputError, MediaError
 from easyseg.pipeline import Live, Segmenting, View, live, run_live, segment_newest
 from easyseg.videos.source import VideoSource
-from easyseg.videos.video_sink import VideoSink
 
-
-@pytest.fixture(autouse=True)
-def no_thread_is_left():
-    before = set(threading.enumerate())
-    yield
-    left = [t for t in threading.enumerate() if t not in before and t.name.startswith("easyseg")]
-    assert left == []
+pytestmark = pytest.mark.usefixtures("no_thread_is_left")
 
 
 class Webcam:
@@ -260,15 +252,8 @@ class TestEnds:
         with VideoSource(tmp_path / "r.mp4") as source:
             assert 3 <= sum(1 for _ in source) <= 6
 
-    def test_a_disk_that_is_full(self, fake, tmp_path, monkeypatch):
-        write = VideoSink.write
-
-        def failing(self, image, time):
-            if self.frames == 4:
-                raise MediaError("the disk is full")
-            write(self, image, time)
-
-        monkeypatch.setattr(VideoSink, "write", failing)
+    def test_a_disk_that_is_full(self, fake, tmp_path, disk_full_after):
+        disk_full_after(4)
         with pytest.raises(MediaError, match="the disk is full"):
             go(fake, settings=Live(display="none", rate=None, record=tmp_path / "r.mp4"))
         with VideoSource(tmp_path / "r.mp4") as source:
