@@ -7,10 +7,11 @@ from collections.abc import Callable, Iterator, Mapping
 from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 import numpy as np
 import numpy.typing as npt
+from typing_extensions import Unpack
 
 from easyseg import render
 from easyseg._types import ClassSelection, Image, LabelMap, PathLike
@@ -20,17 +21,18 @@ from easyseg.engine.tiles import Block, check_tile, in_tiles_that_fit, label_blo
 from easyseg.errors import InputError
 from easyseg.files.pending import PendingFile, check_target
 from easyseg.labels import LabelSet
+from easyseg.options import LargeOptions, NetworkOptions, OverlayOptions, documented, pick
 from easyseg.pictures import tiled_tiff
 from easyseg.pictures.parts import PartReader, open_parts, open_tiff
 from easyseg.pictures.tiled_tiff import TILE
 from easyseg.render.overlay import outline_thickness
 from easyseg.result import ClassArea, class_areas, facts_of
 
-if TYPE_CHECKING:
-    import torch
-
 Tick = Callable[[int], object]
 """Is told how many pixels more are done."""
+
+TILE_SIDE = 1024
+"""Side of the tiles, in pixels, that the network sees where none is asked for."""
 
 _DRAWN_COLUMNS = 16 * TILE
 """Of a picture that are drawn at a time."""
@@ -86,25 +88,9 @@ class _Found:
     file: PendingFile | None
 
 
+@documented(tile=TILE_SIDE)
 def segment_large(
-    source: PathLike,
-    overlay: PathLike | None = None,
-    *,
-    colors: PathLike | None = None,
-    labels: PathLike | None = None,
-    dataset: str | None = None,
-    model: PathLike = "fast",
-    classes: ClassSelection | None = None,
-    device: "str | torch.device | None" = None,
-    precision: str = "auto",
-    backend: str = "auto",
-    size: int | None = None,
-    output_stride: int | None = None,
-    tile: int = 1024,
-    tta: bool = False,
-    alpha: float = 0.6,
-    outline: bool = True,
-    progress: bool | None = None,
+    source: PathLike, overlay: PathLike | None = None, **options: Unpack[LargeOptions]
 ) -> LargeSegmentation:
     """Segments a picture that is too large for memory, tile by tile, from file to file.
 
@@ -115,24 +101,9 @@ def segment_large(
     Args:
         source: A picture file. TIFFs, tiled or in strips, and BigTIFFs, may be of any size; they
             need `pip install easyseg[large]`. Others must fit into memory.
-        overlay: A `.tif` for the classes over the picture, without a legend. This and the two
-            below are written in tiles, deflated, as BigTIFF where needed; where a GeoTIFF's pixels
-            are on earth is noted in them, too. None writes none.
-        colors: A `.tif` for the classes alone, in their colours.
-        labels: A `.tif` for the class ids, grey; 255 is void.
-        dataset: As for `segment`, like all up to `output_stride`.
-        model: See there.
-        classes: See there.
-        device: See there.
-        precision: See there.
-        backend: See there.
-        size: See there.
-        output_stride: See there.
-        tile: Side of the tiles in pixels. Where memory runs out, smaller ones are tried.
-        tta: Whether to average six views of each tile.
-        alpha: Share of the colour in the overlay, 0 to 1.
-        outline: Whether there is a thin line around each area.
-        progress: Whether to show a bar; None shows it on a terminal.
+        overlay: A `.tif` for the classes over the picture, without a legend. This, `colors` and
+            `labels` are written in tiles, deflated, as BigTIFF where needed; where a GeoTIFF's
+            pixels are on earth is noted in them, too. None writes none.
 
     Returns:
         The classes and their shares, and what was written.
@@ -142,20 +113,21 @@ def segment_large(
         MediaError: If the picture cannot be read, or not by parts, or a file cannot be written.
         ModelError: If the model cannot be loaded.
     """
+    tile = TILE_SIDE if options["tile"] is None else options["tile"]
     check_tile(tile)
-    path = Path(source)
-    targets = {"overlay": overlay, "colors": colors, "labels": labels}
+    path, tta = Path(source), options["tta"]
+    targets = {"overlay": overlay, "colors": options["colors"], "labels": options["labels"]}
     files = {kind: Path(file) for kind, file in targets.items() if file is not None}
-    _check(path, files, alpha)
+    drawing = pick(OverlayOptions, options)
+    _check(path, files, drawing["alpha"])
     began = time.perf_counter()
     with contextlib.ExitStack() as stack:
         picture = stack.enter_context(open_parts(path))
-        segmenter = cached_segmenter(
-            model, dataset=dataset, device=device, precision=precision, backend=backend,
-            size=size, output_stride=output_stride,
-        )  # fmt: skip
-        table = _kept_table(segmenter.label_set, classes)
-        bar = stack.enter_context(_bar(picture, len(files.keys() - {"labels"}), progress))
+        segmenter = cached_segmenter(options["model"], **pick(NetworkOptions, options))
+        table = _kept_table(segmenter.label_set, options["classes"])
+        bar = stack.enter_context(
+            _bar(picture, len(files.keys() - {"labels"}), options["progress"])
+        )
         place = files.get("labels", next(iter(files.values()), None))
 
         def work(side: int) -> _Found:
@@ -165,15 +137,15 @@ def segment_large(
         found = in_tiles_that_fit(work, tile)
         labelled = time.perf_counter()
         if found.file is not None:
-            _write_all(found.file, picture, segmenter.label_set, files, alpha, outline, bar)
-    drawn = time.perf_counter()
+            _write_all(found.file, picture, segmenter.label_set, files, drawing, bar)
+    end = time.perf_counter()
     return LargeSegmentation(
         shape=picture.size,
         label_set=segmenter.label_set,
         classes=class_areas(found.counts, segmenter.label_set),
         model=segmenter.name,
         tile=found.tile,
-        timing={"tiles": labelled - began, "draw": drawn - labelled, "total": drawn - began},
+        timing={"tiles": labelled - began, "draw": end - labelled, "total": end - began},
         source=os.fspath(source),
         **files,
     )
@@ -273,15 +245,14 @@ def _write_all(
     picture: PartReader,
     label_set: LabelSet,
     files: Mapping[str, Path],
-    alpha: float,
-    outline: bool,
+    drawing: OverlayOptions,
     tick: Tick,
 ) -> None:
     """Draws what is to be drawn of the labels, and completes all files when all are written."""
     thickness = outline_thickness(*picture.size)
     paint = partial(
         render.overlay,
-        label_set=label_set, alpha=alpha, outline=outline, legend=False, thickness=thickness,
+        label_set=label_set, legend=False, thickness=thickness, **drawing,
     )  # fmt: skip
     pending = [labels]
     try:

@@ -14,6 +14,7 @@ PACKAGE = ROOT / "easyseg"
 ROWS = {
     0: {"errors", "_types", "_closing"},
     1: {
+        "options",
         "files",
         "labels",
         "download",

@@ -2,18 +2,19 @@
 
 import contextlib
 import functools
-import os
-from collections.abc import Callable, Iterator
-from dataclasses import dataclass
-from typing import TYPE_CHECKING
+from collections.abc import Callable, Iterator, Mapping
+from dataclasses import dataclass, fields
+from typing import Any
+
+from typing_extensions import Unpack
 
 from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background.moving import Clock, LoopedVideo
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
+from easyseg.options import DatasetName, Fit, RunningOptions, Strength
 from easyseg.pictures.image import ImageSource, read
-from easyseg.pipeline import identify
 from easyseg.registry import TIERS
 from easyseg.render import cutting
 from easyseg.render.check import foreground_ids
@@ -22,17 +23,12 @@ from easyseg.render.effects import (
     Blur,
     Effect,
     Fill,
-    Fit,
     Gray,
     Moving,
     Pixelate,
-    Strength,
     check_fit,
 )
 from easyseg.result import Segmentation
-
-if TYPE_CHECKING:
-    import torch
 
 Draw = Callable[[Segmentation], Image]
 
@@ -84,24 +80,10 @@ class Change:
         check_fit(self.fit)
         self._plain_effect()
 
-    def identity(self) -> dict[str, object]:
-        """All that is to be done, in JSON's types: files by what is in them, as for resumed jobs.
-
-        Raises:
-            InputError: If the picture for the background is no file.
-            MediaError: If a file cannot be read.
-        """
-        facts = {**vars(self)}
-        if self.classes is not None and not isinstance(self.classes, (str, int)):
-            facts["classes"] = list(self.classes)
-        for name in ("image", "video"):
-            file = facts[name]
-            if file is None:
-                continue
-            if not isinstance(file, (str, os.PathLike)) or "://" in os.fspath(file):
-                raise InputError(f"for a job that can be resumed, {name} must be a file")
-            facts[name] = identify(file)
-        return facts
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Change":
+        """Takes what is to be done out of the options of a function or a command."""
+        return cls(**{one.name: options[one.name] for one in fields(cls) if one.name in options})
 
     @contextlib.contextmanager
     def drawing(self, label_set: LabelSet, clock: Clock) -> Iterator[Draw]:
@@ -147,13 +129,9 @@ class Change:
 
 def find_segmenter(
     model: PathLike,
-    dataset: str | None,
+    dataset: DatasetName | None,
     classes: ClassSelection | None,
-    *,
-    device: "str | torch.device | None" = None,
-    precision: str = "auto",
-    backend: str = "auto",
-    size: int | None = None,
+    **options: Unpack[RunningOptions],
 ) -> Segmenter:
     """Loads the network that knows the classes.
 
@@ -162,10 +140,7 @@ def find_segmenter(
         dataset: As for `Segmenter`; None is PASCAL VOC for a tier, or ADE20K when VOC does not have
             the classes.
         classes: Those wanted, or None.
-        device: As for `Segmenter`, like all that follow.
-        precision: See there.
-        backend: See there.
-        size: See there.
+        **options: As for `Segmenter`.
 
     Returns:
         The network, from the cache.
@@ -175,25 +150,18 @@ def find_segmenter(
         ModelError: If it cannot be loaded.
         DownloadError: If it cannot be fetched.
     """
-    return cached_segmenter(
-        model,
-        dataset=choose_dataset(model, dataset, classes),
-        device=device,
-        precision=precision,
-        backend=backend,
-        size=size,
-    )
+    return cached_segmenter(model, dataset=choose_dataset(model, dataset, classes), **options)
 
 
 def choose_dataset(
-    model: PathLike, dataset: str | None, classes: ClassSelection | None
-) -> str | None:
+    model: PathLike, dataset: DatasetName | None, classes: ClassSelection | None
+) -> DatasetName | None:
     """Chooses the data set where the user leaves it open; see `find_segmenter`."""
     if dataset is not None or str(model) not in TIERS:
         return dataset
     wanted = [classes] if isinstance(classes, (str, int)) else list(classes or ())
     known = [all(one in label_set for one in wanted) for label_set in (PASCAL_VOC, ADE20K)]
-    return ADE20K.name if known == [False, True] else PASCAL_VOC.name
+    return "ade20k" if known == [False, True] else "voc"
 
 
 def _is_default(value: object) -> bool:

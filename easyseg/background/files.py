@@ -3,7 +3,6 @@
 import contextlib
 import os
 from collections.abc import Iterator
-from dataclasses import replace
 from fractions import Fraction
 
 from easyseg._types import PathLike
@@ -33,8 +32,6 @@ def change_file(
         InputError: If an argument makes no sense.
         MediaError: If something cannot be read, or the target cannot be written.
     """
-    if job.resume:
-        job = replace(job, drawing={**job.drawing, **change.identity()})
     with change_file_drawing(source, target, segmenter, change, job) as draw:
         return process_file(source, target, segmenter, draw, job)
 

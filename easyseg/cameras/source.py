@@ -26,11 +26,11 @@ from easyseg.cameras.captures import (
 )
 from easyseg.cameras.stream_capture import StreamCapture
 from easyseg.errors import InputError, MediaError
+from easyseg.options import RECONNECT
 from easyseg.videos.source import Frame
 
 logger = logging.getLogger(__name__)
 
-RECONNECT = 15.0
 STALL = 5.0
 FIRST_DELAY, LONGEST_DELAY = 0.25, 4.0
 """Seconds between two tries to open a lost source again; doubled from the first to the longest."""

@@ -3,10 +3,11 @@
 import threading
 from pathlib import Path
 
-import torch
+from typing_extensions import Unpack
 
 from easyseg._types import PathLike
 from easyseg.engine.segmenter import Segmenter
+from easyseg.options import NetworkOptions, documented
 
 MAX_SEGMENTERS = 4
 """How many loaded models are kept; the one not used for longest goes first."""
@@ -15,28 +16,14 @@ _cache: dict[tuple[object, ...], Segmenter] = {}
 _lock = threading.RLock()
 
 
-def cached_segmenter(
-    model: PathLike = "fast",
-    *,
-    dataset: str | None = None,
-    device: str | torch.device | None = None,
-    precision: str = "auto",
-    backend: str = "auto",
-    size: int | None = None,
-    output_stride: int | None = None,
-) -> Segmenter:
+@documented()
+def cached_segmenter(model: PathLike = "fast", **options: Unpack[NetworkOptions]) -> Segmenter:
     """Gives a Segmenter, the same one whenever the same is asked for; safe from several threads.
 
     A checkpoint file that has changed is loaded again.
 
     Args:
-        model: As for `Segmenter`.
-        dataset: As for `Segmenter`.
-        device: As for `Segmenter`.
-        precision: As for `Segmenter`.
-        backend: As for `Segmenter`.
-        size: As for `Segmenter`.
-        output_stride: As for `Segmenter`.
+        model: As for `Segmenter`, like the options.
 
     Returns:
         A loaded Segmenter.
@@ -46,19 +33,12 @@ def cached_segmenter(
         ModelError: As `Segmenter` does.
         DownloadError: As `Segmenter` does.
     """
-    key = (_identity(model), dataset, str(device), precision, backend, size, output_stride)
+    facts = {**options, "device": str(options["device"])}
+    key = (_identity(model), *(facts[name] for name in sorted(facts)))
     with _lock:
         segmenter = _cache.pop(key, None)
         if segmenter is None:
-            segmenter = Segmenter(
-                model,
-                dataset=dataset,
-                device=device,
-                precision=precision,
-                backend=backend,
-                size=size,
-                output_stride=output_stride,
-            )
+            segmenter = Segmenter(model, **options)
         _cache[key] = segmenter
         while len(_cache) > MAX_SEGMENTERS:
             del _cache[next(iter(_cache))]

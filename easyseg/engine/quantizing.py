@@ -10,6 +10,7 @@ from typing import Any
 
 import numpy as np
 from torch import nn
+from typing_extensions import Unpack
 
 from easyseg._types import AnyArray, PathLike
 from easyseg.engine import conversion, loader
@@ -17,6 +18,7 @@ from easyseg.engine.backends import converted, openvino_backend
 from easyseg.engine.backends.network import Checkpoint
 from easyseg.engine.segmenter import Segmenter
 from easyseg.errors import InputError, ModelError
+from easyseg.options import QuantizeOptions, documented
 from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource, read
 from easyseg.transforms import Preprocess
 
@@ -49,13 +51,11 @@ class Quantized:
     worst: float
 
 
+@documented()
 def quantize(
     model: PathLike,
     photographs: PathLike | Sequence[ImageSource],
-    *,
-    dataset: str | None = None,
-    size: int | None = None,
-    output_stride: int | None = None,
+    **options: Unpack[QuantizeOptions],
 ) -> Quantized:
     """Makes the 8-bit form of a model, which `Segmenter(model, precision="int8")` then runs.
 
@@ -68,9 +68,6 @@ def quantize(
         photographs: A folder, searched through all its depth, or a list of whatever
             `easyseg.segment` takes. The first `MOST_PHOTOGRAPHS` are used, and of these every
             `HELD_OUT`-th only to measure the agreement with the network in float32.
-        dataset: As for `Segmenter`.
-        size: As for `Segmenter`.
-        output_stride: As for `Segmenter`.
 
     Returns:
         What was made.
@@ -83,27 +80,22 @@ def quantize(
     """
     conversion.need("int8")
     sources = _sources(photographs)
-    exact = Segmenter(
-        model, dataset=dataset, size=size, output_stride=output_stride, device="cpu",
-        backend="openvino", precision="fp32",
-    )  # fmt: skip
+    exact = Segmenter(model, device="cpu", backend="openvino", precision="fp32", **options)
     held_out = sources[HELD_OUT - 1 :: HELD_OUT] or sources[1:2]
     # Not "not in": that compares arrays pixel by pixel.
     known = {id(source) for source in held_out}
     chosen = [source for source in sources if id(source) not in known]
-    weights, file = loader.find(model, dataset)
+    weights, file = loader.find(model, options["dataset"])
+    size = options["size"]
     preprocess = weights.preprocess if size is None else weights.preprocess.with_size(size)
-    checkpoint = Checkpoint(weights, file, output_stride)
+    checkpoint = Checkpoint(weights, file, options["output_stride"])
     path = openvino_backend.calibrated_path(checkpoint)
     parts = openvino_backend.as_parts(_calibrated(checkpoint.load(), chosen, preprocess))
     try:
         converted.replace(path, parts)
     except OSError as error:
         raise ModelError(f"the 8-bit form cannot be kept as {str(path)!r}: {error}") from error
-    rounded = Segmenter(
-        model, dataset=dataset, size=size, output_stride=output_stride, device="cpu",
-        precision="int8",
-    )  # fmt: skip
+    rounded = Segmenter(model, device="cpu", precision="int8", **options)
     shares = [_agreement(exact, rounded, source) for source in held_out or chosen]
     pixels = sum(count for _, count in shares)
     return Quantized(

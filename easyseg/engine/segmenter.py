@@ -7,6 +7,7 @@ from dataclasses import replace
 from typing import Any, Literal, overload
 
 import torch
+from typing_extensions import Unpack
 
 from easyseg import labels
 from easyseg._types import FloatMap, Image, LabelMap, PathLike
@@ -28,6 +29,7 @@ from easyseg.engine.tiles import Predict, check_tile, in_tiles_that_fit, segment
 from easyseg.engine.views import average, look
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
+from easyseg.options import CallOptions, NetworkOptions, documented, documented_class
 from easyseg.pictures.image import ImageSource, read
 from easyseg.result import Segmentation
 from easyseg.transforms import ClassScores, Geometry, restore, winner_confidence
@@ -36,6 +38,7 @@ SIZES = (32, 8192)
 """Smallest and largest input size that can be asked for."""
 
 
+@documented_class
 class Segmenter:
     """A network that is loaded once and used many times, from any number of threads.
 
@@ -44,20 +47,6 @@ class Segmenter:
     Args:
         model: A tier (`"builtin"`, `"fast"`, `"balanced"`, `"best"`), the full name of a model
             (see `easyseg models`), or the path of a checkpoint file.
-        dataset: `"ade20k"` (150 classes) or `"voc"` (21). None is ADE20K for a tier, and whatever
-            the model was trained on for a name or a path.
-        device: A torch device; None takes CUDA, then MPS, then the CPU.
-        precision: `"fp32"`, `"bf16"`, `"fp16"` (GPUs only), or `"int8"` (OpenVINO only, after
-            `easyseg.quantize`). `"auto"` is fp32, or bf16 where the processor has instructions for
-            it and it was measured not to cost this model accuracy.
-        backend: What computes the network's answer: `"torch"`, or on a CPU `"openvino"` or
-            `"onnxruntime"`, which are extras. `"auto"` is OpenVINO on a CPU where it is installed,
-            else torch. Where another than torch fails, torch takes over with a warning.
-        size: Side, in pixels, that the model's resize rule brings a picture to; None is the
-            model's own. Larger is slower and finer.
-        output_stride: Ratio of the picture's resolution to that of the encoder's last features,
-            8, 16 or 32 for the built-in models; None is the model's own. Smaller is slower and
-            finer.
 
     Attributes:
         name: Full name of the model.
@@ -72,30 +61,22 @@ class Segmenter:
         DownloadError: If a model asked for by name is not here and cannot be fetched.
     """
 
-    def __init__(
-        self,
-        model: PathLike = "fast",
-        *,
-        dataset: str | None = None,
-        device: str | torch.device | None = None,
-        precision: str = "auto",
-        backend: str = "auto",
-        size: int | None = None,
-        output_stride: int | None = None,
-    ) -> None:
-        backend = check_backend(backend, precision)
+    @documented()
+    def __init__(self, model: PathLike = "fast", **options: Unpack[NetworkOptions]) -> None:
+        precision, device = options["precision"], options["device"]
+        backend = check_backend(options["backend"], precision)
         on_cpu = device is None and backend not in ("auto", "torch")
         self.device = pick_device("cpu" if on_cpu else device)
         backend = pick_backend(backend, precision, self.device)
-        self.weights, path = loader.find(model, dataset)
+        self.weights, path = loader.find(model, options["dataset"])
         self.name = self.weights.name
         self.label_set: LabelSet = labels.get(self.weights.label_set)
         self._preprocess = self.weights.preprocess
-        if size is not None:
-            self._preprocess = self._preprocess.with_size(_checked_size(size))
-        self._checkpoint = Checkpoint(self.weights, path, output_stride)
-        precision = pick_precision(precision, self.device, self.weights, BACKENDS[backend])
-        self._network = self._opened(backend, precision)
+        if options["size"] is not None:
+            self._preprocess = self._preprocess.with_size(_checked_size(options["size"]))
+        self._checkpoint = Checkpoint(self.weights, path, options["output_stride"])
+        exact = pick_precision(precision, self.device, self.weights, BACKENDS[backend])
+        self._network = self._opened(backend, exact)
 
     @property
     def precision(self) -> str:
@@ -109,48 +90,21 @@ class Segmenter:
 
     @overload
     def __call__(
-        self,
-        source: list[ImageSource] | tuple[ImageSource, ...],
-        *,
-        color: Literal["rgb", "bgr"] = "rgb",
-        confidence: bool = False,
-        tta: bool = False,
-        tile: int | None = None,
+        self, source: list[ImageSource] | tuple[ImageSource, ...], **options: Unpack[CallOptions]
     ) -> list[Segmentation]: ...
 
     @overload
-    def __call__(
-        self,
-        source: ImageSource,
-        *,
-        color: Literal["rgb", "bgr"] = "rgb",
-        confidence: bool = False,
-        tta: bool = False,
-        tile: int | None = None,
-    ) -> Segmentation: ...
+    def __call__(self, source: ImageSource, **options: Unpack[CallOptions]) -> Segmentation: ...
 
+    @documented()
     def __call__(
-        self,
-        source: ImageSource | Sequence[ImageSource],
-        *,
-        color: Literal["rgb", "bgr"] = "rgb",
-        confidence: bool = False,
-        tta: bool = False,
-        tile: int | None = None,
+        self, source: ImageSource | Sequence[ImageSource], **options: Unpack[CallOptions]
     ) -> Segmentation | list[Segmentation]:
         """Segments one picture, or several.
 
         Args:
-            source: Whatever `easyseg.pictures.image.read` reads: a path, a URL, bytes, a file
-                object, a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
-            color: Channel order of arrays and tensors: `"rgb"`, or `"bgr"` for OpenCV's.
-            confidence: Whether to compute the confidence of each pixel too.
-            tta: Whether to average the class probabilities of six views: three sizes, each also
-                mirrored. About six times as slow.
-            tile: Side, in pixels, of the tiles that a larger picture is cut into, such as 1024;
-                each is seen as a picture of its own, so that small things are found. They overlap,
-                and are blended smoothly. Where memory runs out, smaller ones are used, with a
-                warning. None takes every picture whole.
+            source: Whatever `easyseg.pictures.image.read` reads: a path, a URL, bytes, a file object,
+                a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
 
         Returns:
             A Segmentation at the picture's own size; a list of them for a list or a tuple. A
@@ -161,6 +115,8 @@ class Segmenter:
             InputError: If an array has a wrong shape or type, or `tile` makes no sense.
             MediaError: If a picture cannot be read.
         """
+        color, confidence = options["color"], options["confidence"]
+        tta, tile = options["tta"], options["tile"]
         if tile is not None:
             check_tile(tile)
         if isinstance(source, (list, tuple)):

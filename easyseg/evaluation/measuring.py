@@ -4,9 +4,11 @@ import math
 import time
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field, replace
+from typing import cast
 
 import numpy as np
 import torch
+from typing_extensions import Unpack
 
 from easyseg import datasets, labels, registry
 from easyseg._types import Image, LabelMap, PathLike
@@ -17,6 +19,7 @@ from easyseg.engine.views import look
 from easyseg.errors import InputError
 from easyseg.evaluation.metrics import Accumulator, Scores
 from easyseg.labels import LabelSet
+from easyseg.options import DatasetName, RunningOptions, documented
 from easyseg.transforms import Geometry
 
 BLOCK_BYTES = 1 << 25
@@ -91,6 +94,7 @@ class Evaluation:
         return "\n".join(lines)
 
 
+@documented()
 def evaluate(
     data: PathLike | Sequence[PathLike] | Dataset,
     *,
@@ -99,14 +103,10 @@ def evaluate(
     split: str = "val",
     flip: bool = False,
     scales: Sequence[float] = (1.0,),
-    device: str | torch.device | None = None,
-    precision: str = "auto",
-    backend: str = "auto",
-    size: int | None = None,
-    output_stride: int | None = None,
     reduce_zero_label: bool = False,
     limit: int | None = None,
     progress: bool = False,
+    **options: Unpack[RunningOptions],
 ) -> Evaluation:
     """Measures a model.
 
@@ -118,17 +118,12 @@ def evaluate(
     Args:
         data: Labelled photographs in any layout that `easyseg.datasets.open_dataset` knows, or
             what it gave.
-        model: A tier, a name, the path of a checkpoint, or a Segmenter.
+        model: A tier, a name, the path of a checkpoint, or a Segmenter, which runs as it is.
         dataset: The classes of the masks, `"voc"` or `"ade20k"`. None takes the data's own, or
             those of the model where the data bring none.
         split: Which part of the data, where it has parts.
         flip: Whether to average with the mirrored photograph.
         scales: Sizes to average over, relative to the model's own.
-        device: As for `Segmenter`; the others go with a Segmenter's own.
-        precision: As for `Segmenter`.
-        backend: As for `Segmenter`.
-        size: As for `Segmenter`.
-        output_stride: As for `Segmenter`.
         reduce_zero_label: Whether masks in a folder or a tar file count their classes from 1.
         limit: Take only so many photographs, the first ones; None takes all.
         progress: Whether to show a progress bar.
@@ -144,15 +139,7 @@ def evaluate(
     views = _checked_scales(scales)
     if isinstance(model, (str, bytes)) or not callable(model):
         wanted = _dataset_name(data, model, dataset, split)
-        segmenter = Segmenter(
-            model,
-            dataset=wanted,
-            device=device,
-            precision=precision,
-            backend=backend,
-            size=size,
-            output_stride=output_stride,
-        )
+        segmenter = Segmenter(model, dataset=cast(DatasetName | None, wanted), **options)
     else:
         segmenter = model
     if not isinstance(data, Dataset):
@@ -165,7 +152,7 @@ def evaluate(
     def predict(image: Image) -> LabelMap:
         if views == (1.0,) and not flip:
             return segmenter(image).labels
-        return averaged_labels(segmenter, image, scales=views, flip=flip, size=size)
+        return averaged_labels(segmenter, image, scales=views, flip=flip, size=options["size"])
 
     start = time.perf_counter()
     scores = score(data, predict, segmenter.label_set, progress=progress)

@@ -1,13 +1,24 @@
 """What is asked for when a video is segmented, and what became of it."""
 
 import os
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from easyseg._types import PathLike
 from easyseg.errors import InputError
+from easyseg.options import (
+    EncodingOptions,
+    Field,
+    FrameOptions,
+    JobOptions,
+    RangeOptions,
+    fields,
+    pick,
+)
+from easyseg.pipeline.resume import identify
 from easyseg.pipeline.segmenting import Segmenting
 from easyseg.pipeline.statistics import Note
 from easyseg.result import Segmentation
@@ -16,6 +27,13 @@ from easyseg.videos.source import VideoSource
 
 FASTEST = 1000
 """Frames in a second, at most, that a target may play at."""
+
+_OWN = tuple(
+    one.name
+    for group in (FrameOptions, RangeOptions, EncodingOptions, JobOptions)
+    for one in fields(group)
+)
+"""The options that stand in fields of a `Job`."""
 
 
 @dataclass(frozen=True)
@@ -82,6 +100,42 @@ class Job:
                 f"source's rate, not {rate!r}"
             )
 
+    @classmethod
+    def of(
+        cls,
+        stated: Iterable[Field],
+        options: Mapping[str, Any],
+        classes: tuple[int, ...] | None = None,
+    ) -> "Job":
+        """Makes a job of the options of a function or a command.
+
+        Args:
+            stated: What `easyseg.options.fields` knows of them.
+            options: Their values, by name.
+            classes: Ids of the classes that are kept, if not all.
+
+        Raises:
+            InputError: If a value makes no sense, or, for a job that can be resumed, what counts by
+                its contents is no file.
+            MediaError: If such a file cannot be read.
+        """
+        others = (one for one in stated if one.option.decides and one.name not in _OWN)
+        return cls(
+            segmenting=Segmenting(**pick(FrameOptions, options), classes=classes),
+            range=Range(**pick(RangeOptions, options)),
+            encoding=Encoding(
+                **pick(EncodingOptions, options), alpha=options.get("transparent", False)
+            ),
+            drawing=dict(
+                _fact(one, options[one.name])
+                for one in others
+                if classes is None or one.name != "classes"
+            )
+            if options["resume"]
+            else {},
+            **pick(JobOptions, options),
+        )
+
     @property
     def identity(self) -> dict[str, object]:
         """All that the result depends on but the source, in JSON's types, by its name."""
@@ -127,3 +181,23 @@ class VideoSummary:
     def rate(self) -> float:
         """Frames done in a second."""
         return (self.frames - self.resumed) / max(self.seconds, 1e-9)
+
+
+def _fact(one: Field, value: Any) -> tuple[str, object]:
+    """What a value adds to a job's identity, in JSON's types, by its name."""
+    if one.option.contents:
+        return f"{one.name} file", _contents(one.name, value)
+    if value is None or isinstance(value, (bool, int, float, str)):
+        return one.name, value
+    if isinstance(value, Iterable):
+        return one.name, list(value)
+    return one.name, str(value)
+
+
+def _contents(name: str, value: Any) -> list[object] | None:
+    """Tells a file by what is in it; nothing, and a model's name, by None."""
+    if value is None or (name == "model" and not Path(value).is_file()):
+        return None
+    if not isinstance(value, (str, os.PathLike)) or "://" in os.fspath(value):
+        raise InputError(f"for a job that can be resumed, {name} must be a file")
+    return identify(value)

@@ -3,16 +3,18 @@
 import contextlib
 import logging
 import time
-from collections.abc import Callable, Generator, Sequence
+from collections.abc import Callable, Generator, Mapping, Sequence
 from dataclasses import dataclass, field
 from fractions import Fraction
 from pathlib import Path
+from typing import Any
 
 from easyseg._types import Image, PathLike
 from easyseg.cameras.source import CameraSource
 from easyseg.displays.display import KEYS, Display, open_display, with_status
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError, MediaError
+from easyseg.options import RATE, EncodingOptions, FrameOptions, pick
 from easyseg.pictures.image import write
 from easyseg.pipeline.adaptive import AdaptiveSegmenter
 from easyseg.pipeline.ahead import Worker
@@ -28,7 +30,6 @@ from easyseg.videos.source import Frame
 
 logger = logging.getLogger(__name__)
 
-RATE = 15.0
 FASTEST = 1000
 
 _PATIENCE = 0.02
@@ -66,6 +67,16 @@ class Live:
     statistics: PathLike | None = None
     on_frame: Note | None = None
     announce: Callable[[str], None] | None = None
+
+    @classmethod
+    def of(cls, options: Mapping[str, Any]) -> "Live":
+        """Makes one of the options of a function or a command; raises what the parts raise."""
+        names = ("rate", "display", "title", "record", "statistics", "on_frame", "announce")
+        return cls(
+            segmenting=Segmenting(**pick(FrameOptions, options)),
+            encoding=Encoding(**pick(EncodingOptions, options)),
+            **{name: options[name] for name in names},
+        )
 
     def __post_init__(self) -> None:
         number = isinstance(self.rate, (int, float)) and not isinstance(self.rate, bool)

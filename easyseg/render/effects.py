@@ -7,7 +7,7 @@ colours behind only: those of what is in front never run into them.
 import math
 from collections.abc import Callable
 from dataclasses import dataclass, field
-from typing import Literal, Protocol, TypeAlias, get_args
+from typing import Protocol, get_args
 
 import numpy as np
 
@@ -15,18 +15,13 @@ from easyseg._types import Alpha, Color, Image
 from easyseg.drawing import filters
 from easyseg.drawing.filters import Planes
 from easyseg.errors import InputError
+from easyseg.options import Fit, Strength
 from easyseg.pictures.image import resize
 from easyseg.render.check import check_image
 from easyseg.render.rim import Layers, separate
 
 STRENGTHS = {"low": 0.2, "moderate": 0.4, "extreme": 0.8}
 """Strengths of a blur or a mosaic by name."""
-
-Strength: TypeAlias = float | str
-"""0 to 1, or one of the names in `STRENGTHS`."""
-
-Fit = Literal["fill", "fit", "stretch"]
-"""How a picture is brought to another shape: what is too much cut off, black bars, or distorted."""
 
 WIDEST_BLUR = 0.03
 """Standard deviation of the strongest blur, in diagonals of the picture."""

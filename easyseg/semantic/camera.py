@@ -9,6 +9,7 @@ from easyseg._types import ClassSelection, Image, PathLike
 from easyseg.cameras.captures import CameraLike
 from easyseg.cameras.source import CameraSource
 from easyseg.engine import Segmenter
+from easyseg.options import DatasetName
 from easyseg.pipeline import Live, Segmenting, View, run_live
 from easyseg.semantic.live import live_of, released, report
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
@@ -22,7 +23,7 @@ class CameraMethods:
 
     _segmenters: dict[str, Segmenter]
 
-    def _load(self, dataset: str, model: PathLike | None) -> Segmenter:
+    def _load(self, dataset: DatasetName, model: PathLike | None) -> Segmenter:
         raise NotImplementedError
 
     def process_camera_pascalvoc(
@@ -150,7 +151,7 @@ class CameraMethods:
 
     def _process_camera(
         self,
-        dataset: str,
+        dataset: DatasetName,
         source: CameraLike,
         live: Live,
         *,

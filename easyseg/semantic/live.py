@@ -7,7 +7,8 @@ from collections.abc import Iterator
 
 from easyseg._types import PathLike
 from easyseg.cameras.captures import CameraLike
-from easyseg.pipeline.live import RATE, Live, LiveSummary
+from easyseg.options import RATE
+from easyseg.pipeline.live import Live, LiveSummary
 
 
 def live_of(

@@ -5,12 +5,13 @@ from pathlib import Path
 from easyseg._types import PathLike
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import ModelError
+from easyseg.options import DatasetName
 
 _FROZEN_GRAPH = ".pb"
 _KERAS = (".h5", ".hdf5", ".keras")
 
 
-def load_model(dataset: str, model: PathLike | None) -> Segmenter:
+def load_model(dataset: DatasetName, model: PathLike | None) -> Segmenter:
     """Loads a model at once, so that what is wrong with it is said early.
 
     Args:

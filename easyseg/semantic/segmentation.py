@@ -7,6 +7,7 @@ import numpy as np
 from easyseg._types import ClassSelection, PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
+from easyseg.options import DatasetName
 from easyseg.pictures.image import ImageSource, write
 from easyseg.semantic.camera import CameraMethods
 from easyseg.semantic.models import load_model
@@ -241,14 +242,14 @@ class semantic_segmentation(VideoMethods, CameraMethods):
             extract=extract_segmented_objects,
         )  # fmt: skip
 
-    def _load(self, dataset: str, model: PathLike | None) -> Segmenter:
+    def _load(self, dataset: DatasetName, model: PathLike | None) -> Segmenter:
         segmenter = load_model(dataset, model)
         self._segmenters[dataset] = segmenter
         return segmenter
 
     def _segment(
         self,
-        dataset: str,
+        dataset: DatasetName,
         source: ImageSource,
         output_name: PathLike | None,
         *,

@@ -4,6 +4,7 @@ import numpy as np
 
 from easyseg._types import ClassSelection, Image, PathLike
 from easyseg.engine import Segmenter
+from easyseg.options import DatasetName
 from easyseg.pipeline import Job, Segmenting, process_file
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
 
@@ -13,7 +14,7 @@ class VideoMethods:
 
     _segmenters: dict[str, Segmenter]
 
-    def _load(self, dataset: str, model: PathLike | None) -> Segmenter:
+    def _load(self, dataset: DatasetName, model: PathLike | None) -> Segmenter:
         raise NotImplementedError
 
     def process_video_pascalvoc(
@@ -112,7 +113,7 @@ class VideoMethods:
 
     def _process_video(
         self,
-        dataset: str,
+        dataset: DatasetName,
         source: PathLike,
         target: PathLike | None,
         *,

@@ -1,5 +1,7 @@
 """The model whose answers the student learns from, beside the labels or instead of them."""
 
+from typing import cast
+
 import torch
 from torch.nn import functional as F
 
@@ -8,6 +10,7 @@ from easyseg._types import PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
+from easyseg.options import DatasetName, Precision
 from easyseg.transforms import Preprocess
 
 
@@ -35,7 +38,7 @@ class Teacher:
         label_set: LabelSet,
         *,
         device: torch.device,
-        precision: str = "auto",
+        precision: Precision = "auto",
     ) -> None:
         self._segmenter = Segmenter(
             model, dataset=_dataset(label_set), device=device, precision=precision
@@ -71,8 +74,8 @@ class Teacher:
             )
 
 
-def _dataset(label_set: LabelSet) -> str | None:
+def _dataset(label_set: LabelSet) -> DatasetName | None:
     try:
-        return labels.get(label_set.name).name
+        return cast(DatasetName, labels.get(label_set.name).name)
     except InputError:
         return None

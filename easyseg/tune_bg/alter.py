@@ -8,8 +8,8 @@ from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change
 from easyseg.errors import InputError
 from easyseg.labels import PASCAL_VOC
+from easyseg.options import Fit
 from easyseg.pictures.image import ImageSource, read
-from easyseg.render.effects import Fit
 from easyseg.tune_bg.camera import CameraMethods
 from easyseg.tune_bg.making import as_bgr, strength
 from easyseg.tune_bg.video import VideoMethods

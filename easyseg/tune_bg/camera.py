@@ -4,9 +4,9 @@ from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change, change_live
 from easyseg.cameras.captures import CameraLike
 from easyseg.cameras.source import CameraSource
+from easyseg.options import Fit
 from easyseg.pictures.image import ImageSource
 from easyseg.pipeline import Live
-from easyseg.render.effects import Fit
 from easyseg.semantic.live import live_of, released, report
 from easyseg.tune_bg.making import Making, as_bgr, backdrop, logger, strength
 

@@ -12,6 +12,7 @@ from easyseg.background import Change, change_file_drawing, find_segmenter, fram
 from easyseg.background.change import Draw
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
+from easyseg.options import Strength
 from easyseg.pictures.image import ImageSource, read, write
 from easyseg.pipeline import Job, Segmenting, process_file
 from easyseg.result import Segmentation
@@ -92,7 +93,7 @@ class Last:
         return self.picture
 
 
-def strength(*, low: bool, moderate: bool, extreme: bool) -> str:
+def strength(*, low: bool, moderate: bool, extreme: bool) -> Strength:
     """Gives the strength of a blur; of several the strongest, of none the moderate one."""
     if extreme:
         return "extreme"

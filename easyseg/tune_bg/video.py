@@ -2,8 +2,8 @@
 
 from easyseg._types import ClassSelection, Color, Image, PathLike
 from easyseg.background import Change
+from easyseg.options import Fit
 from easyseg.pictures.image import ImageSource
-from easyseg.render.effects import Fit
 from easyseg.tune_bg.making import Making, backdrop, strength
 
 
