@@ -2,6 +2,7 @@
 
 import argparse
 import contextlib
+import difflib
 import importlib
 import io
 import os
@@ -74,6 +75,10 @@ class _Parser(argparse.ArgumentParser):
     """A parser whose errors are one line."""
 
     def error(self, message: str) -> NoReturn:
+        wrong = message.removeprefix("unrecognized arguments: ").partition("=")[0].split()[0]
+        near = difflib.get_close_matches(wrong, self._option_string_actions, 1)
+        if near and wrong.startswith("--") and wrong not in self._option_string_actions:
+            message += f"; did you mean {near[0]}?"
         self.exit(2, f"easyseg: error: {message} ({self.prog} --help tells more)\n")
 
 

@@ -7,8 +7,9 @@ import sys
 import threading
 from typing import TYPE_CHECKING, Any
 
-from easyseg.cli.segment import add_drawing_arguments, add_model_arguments
-from easyseg.cli.video import add_frame_arguments
+from easyseg.cli import work
+from easyseg.cli.flags import add_flags, chosen
+from easyseg.options import CameraOptions, QualityOptions, pick
 
 if TYPE_CHECKING:
     from easyseg.pipeline import LiveSummary
@@ -26,34 +27,14 @@ easyseg camera http://host:8080/video --dataset voc --display browser"""
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.epilog = _EPILOG
-    add = parser.add_argument
-    add(
+    parser.add_argument(
         "source", nargs="?", default="0", metavar="SOURCE",
         help="a camera's number (0, the default, is the first), a device such as /dev/video2, the "
         "address of a stream (rtsp://, http://, udp://), or a video file, which plays at its own "
         "speed",
     )  # fmt: skip
-    add("--record", metavar="OUT", help="a .mp4, .mov, .mkv, .webm or .gif to record to")
-    add(
-        "--display", choices=("auto", "window", "browser", "none"), default="auto",
-        help="where to show it; auto is a window, or a page on 127.0.0.1 where there is no screen",
-    )  # fmt: skip
-    add_model_arguments(parser, live=True)
-    add_drawing_arguments(parser)
-    add(
-        "--rate", metavar="FPS", type=float, default=15.0,
-        help="frames a second that --size auto is to reach (default 15)",
-    )  # fmt: skip
-    add_frame_arguments(parser)
-    parser.set_defaults(smoothing="light")
-    add(
-        "--stats", metavar="FILE",
-        help="write the share of each class in each frame to a .csv or .jsonl file, too",
-    )  # fmt: skip
-    add("--timeout", metavar="SECONDS", type=float, help="stop after so long")
-    add("--max-frames", metavar="N", type=int, help="stop after N frames")
-    add("--json", action="store_true", help="a line of JSON at the end instead of the report")
-    add("-q", "--quiet", action="store_true", help="say nothing but errors")
+    work.add_common(parser, json="a line of JSON at the end instead of the report")
+    add_flags(parser, CameraOptions, QualityOptions, smoothing="light")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -68,21 +49,12 @@ def run(options: argparse.Namespace) -> int:
         ModelError: If the model cannot be loaded.
     """
     _end_politely_when_killed()
-    from easyseg.cli.segment import interrupts_wait
-
-    with interrupts_wait():
+    with work.interrupts_wait():
         from easyseg.camera import segment_camera
 
-    summary = segment_camera(
-        options.source,
-        dataset=options.dataset, model=options.model, classes=options.classes,
-        device=options.device, precision=options.precision, backend=options.backend,
-        size=options.size, rate=options.rate, output_stride=options.output_stride,
-        every_n=options.every_n, smoothing=options.smoothing, alpha=options.alpha,
-        legend=not options.no_legend, outline=not options.no_outline, display=options.display,
-        title=f"easyseg {options.source}", announce=announce, record=options.record,
-        statistics=options.stats, timeout=options.timeout, max_frames=options.max_frames,
-    )  # fmt: skip
+    choices = chosen(options, CameraOptions)
+    choices |= {"title": f"easyseg {options.source}", "announce": announce}
+    summary = segment_camera(options.source, **pick(CameraOptions, choices))
     _report(options, summary)
     return 0
 

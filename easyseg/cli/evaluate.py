@@ -6,8 +6,10 @@ import sys
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from easyseg.cli.engine import add_engine_arguments
+from easyseg.cli import work
+from easyseg.cli.flags import add_flags, numbers
 from easyseg.errors import InputError
+from easyseg.options import ModelOptions, RunningOptions, pick
 
 if TYPE_CHECKING:
     from easyseg.evaluation import Evaluation
@@ -29,26 +31,20 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "classes are",
     )  # fmt: skip
     add("--data", metavar="PATH", nargs="+", help="where the photographs and masks are")
-    add(
-        "--model", metavar="NAME", default="fast",
-        help="a model or tier (see easyseg models), or the path of a checkpoint",
-    )  # fmt: skip
     add("--split", metavar="NAME", default="val", help="part of the data (default: val)")
     add("--flip", action="store_true", help="average with the mirrored photograph")
     add(
         "--scales", metavar="A,B", type=_numbers, default=(1.0,),
         help="average over these sizes, relative to the model's own",
     )  # fmt: skip
-    add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
-    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
-    add_engine_arguments(parser)
     add(
         "--reduce-zero-label", action="store_true",
         help="the masks count their classes from 1, and their 0 is void",
     )  # fmt: skip
     add("--limit", metavar="N", type=int, help="only the first N photographs")
     add("--json", metavar="FILE", help="write settings and scores there; - is standard output")
-    add("-q", "--quiet", action="store_true", help="no progress bar, no table")
+    work.add_common(parser, quiet="no progress bar, no table")
+    add_flags(parser, ModelOptions, RunningOptions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -74,14 +70,10 @@ def run(options: argparse.Namespace) -> int:
         split=options.split,
         flip=options.flip,
         scales=options.scales,
-        device=options.device,
-        precision=options.precision,
-        backend=options.backend,
-        size=options.size,
-        output_stride=options.output_stride,
         reduce_zero_label=options.reduce_zero_label,
         limit=options.limit,
         progress=not options.quiet and sys.stderr is not None and sys.stderr.isatty(),
+        **pick(RunningOptions, vars(options)),
     )
     _report(result, options)
     return 0
@@ -119,9 +111,4 @@ def _data(dataset: str | None, data: list[str] | None) -> tuple[str | None, list
 
 def _numbers(text: str) -> tuple[float, ...]:
     """Reads `0.75,1,1.25`."""
-    try:
-        return tuple(float(word) for word in text.split(",") if word.strip())
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected numbers such as 0.75,1,1.25, got {text!r}"
-        ) from error
+    return numbers(text, "0.75,1,1.25")

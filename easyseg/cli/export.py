@@ -2,6 +2,9 @@
 
 import argparse
 
+from easyseg.cli.flags import add_flags
+from easyseg.options import DatasetOptions, StrideOptions
+
 _EPILOG = """\
 The network alone is written, from normalised pictures (1, 3, height, width) to logits; the file's
 metadata say how to normalise, and name the classes. Its answer is compared with PyTorch's first.
@@ -18,12 +21,11 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         help="a model or tier (see easyseg models), or the path of a checkpoint",
     )  # fmt: skip
     add("output", metavar="OUT", help="ends in .onnx, or in .xml for OpenVINO")
-    add("--dataset", metavar="NAME", help="the classes of a tier: ade20k (default) or voc")
     add(
         "--size", metavar="HxW", type=_size,
         help="height and width of the input, such as 512x512 (default: the model's own)",
     )  # fmt: skip
-    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
+    add_flags(parser, DatasetOptions, StrideOptions)
     add(
         "--dynamic", action="store_true",
         help="leave the number and the size of the pictures free; ONNX only, takes minutes",

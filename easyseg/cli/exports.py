@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from easyseg.cli import outputs
+from easyseg.cli.flags import words
 from easyseg.cli.inputs import STDIN, Picture, is_url
 from easyseg.errors import InputError
 
@@ -163,7 +164,7 @@ def _file_name(picture: Picture) -> str:
 
 def _kinds(text: str) -> list[str]:
     """Reads `palette,coco`."""
-    kinds = [word.strip().lower() for word in text.split(",") if word.strip()]
+    kinds = [word.lower() for word in words(text)]
     known = (*KINDS, *outputs.KINDS)
     for kind in kinds:
         if kind not in known:

@@ -1,23 +1,26 @@
 """From options, which are stated in `easyseg.options`, to flags of the command line."""
 
 import argparse
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Sequence
 from typing import Any
 
 from easyseg.options import Field, fields
 from easyseg.options.field import worded
 
 
-def add_flags(parser: argparse.ArgumentParser, *kinds: Any, **defaults: Any) -> None:
+def add_flags(
+    parser: argparse.ArgumentParser, *kinds: Any, leave_out: Sequence[str] = (), **defaults: Any
+) -> None:
     """Adds a flag for each option that has a line of help, in a group for each thing it is about.
 
     Args:
         parser: Where they are added; what is there already stays.
         *kinds: Functions or sets of options.
+        leave_out: Names that get no flag.
         **defaults: Those of the command's own.
     """
     groups: dict[str, list[Field]] = {}
-    known = {action.dest for action in parser._actions}
+    known = {*leave_out, *(action.dest for action in parser._actions)}
     for kind in kinds:
         for one in fields(kind):
             if one.name not in known:
@@ -37,26 +40,48 @@ def add_fields(place: argparse._ActionsContainer, stated: Iterable[Field], **def
             _add(place, one, defaults.get(one.name, one.default))
 
 
+def chosen(options: argparse.Namespace, *kinds: Any) -> dict[str, Any]:
+    """Gives what was chosen, with the defaults of the options that have no flag here."""
+    return {one.name: one.default for kind in kinds for one in fields(kind)} | vars(options)
+
+
+def given(options: argparse.Namespace, *kinds: Any) -> list[str]:
+    """Lists the flags of some options that the user has written."""
+    return [
+        flag_of(one)
+        for kind in kinds
+        for one in fields(kind)
+        if getattr(options, one.name, one.default) != one.default
+    ]
+
+
+def flag_of(one: Field, default: Any = None) -> str:
+    """Names the flag that changes an option from its default."""
+    name = one.option.flag or one.name.replace("_", "-")
+    default = one.default if default is None else default
+    return f"--no-{name}" if one.type is bool and default else f"--{name}"
+
+
 def _add(place: argparse._ActionsContainer, one: Field, default: Any) -> None:
-    flag = one.option.flag or one.name.replace("_", "-")
-    keywords: dict[str, Any] = {"dest": one.name, "default": default, "help": one.help}
+    text = one.help
+    keywords: dict[str, Any] = {"metavar": one.unit}
     if one.type is bool:
-        if default:
-            flag, keywords["help"] = f"no-{flag}", one.option.off
-        keywords["action"] = "store_false" if default else "store_true"
+        text = one.option.off if default else text
+        keywords = {"action": "store_false" if default else "store_true"}
     elif _is_literal(one):
         keywords["choices"] = one.choices
-        keywords["metavar"] = one.unit
     else:
-        keywords |= {"type": reader(one), "metavar": one.unit}
+        keywords["type"] = reader(one)
     if worded(one.type).startswith("ClassSelection"):
         keywords["action"] = "extend"
-    if one.type is not bool and default is not None and "default" not in one.help:
-        keywords["help"] += (
-            f" (default {default:g})" if isinstance(default, float) else f" (default {default})"
-        )
-    keywords["help"] = keywords["help"].replace("%", "%%")
-    place.add_argument(f"--{flag}", **keywords)
+    if float in one.kinds and one.choices:  # a strength may be left out
+        keywords |= {"nargs": "?", "const": one.choices[len(one.choices) // 2]}
+    if one.type is not bool and default is not None and "default" not in text:
+        text += f" (default {default:g})" if isinstance(default, float) else f" (default {default})"
+    place.add_argument(
+        flag_of(one, default), dest=one.name, default=default, help=text.replace("%", "%%"),
+        **keywords,
+    )  # fmt: skip
 
 
 def _is_literal(one: Field) -> bool:
@@ -79,15 +104,16 @@ def _number(text: str, one: Field) -> float | str:
     """Reads `0.5`, where that is in the range, or one of some words."""
     if text in one.choices:
         return text
-    low, high = one.option.low or 0, one.option.high or 1
+    low, high = one.option.low or 0.0, one.option.high or 1.0
     try:
         number = float(text)
     except ValueError:
         number = low - 1
     if not low <= number <= high:
         words = f", or {', '.join(one.choices)}" if one.choices else ""
+        advice = " (files come first)" if one.choices else ""
         raise argparse.ArgumentTypeError(
-            f"expected a number from {low:g} to {high:g}{words}, got {text!r}"
+            f"expected a number from {low:g} to {high:g}{words}, got {text!r}{advice}"
         )
     return number
 
@@ -106,6 +132,16 @@ def _whole(text: str, one: Field) -> int | str:
 def words(text: str) -> list[str]:
     """Takes `a, b` apart."""
     return [word.strip() for word in text.split(",") if word.strip()]
+
+
+def numbers(text: str, example: str) -> tuple[float, ...]:
+    """Reads numbers between commas."""
+    try:
+        return tuple(float(word) for word in words(text))
+    except ValueError as error:
+        raise argparse.ArgumentTypeError(
+            f"expected numbers such as {example}, got {text!r}"
+        ) from error
 
 
 def _classes(text: str) -> list[str | int]:

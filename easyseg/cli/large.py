@@ -5,18 +5,17 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
 
-from easyseg.cli import outputs
+from easyseg.cli import outputs, work
+from easyseg.cli.flags import chosen
 from easyseg.cli.inputs import Picture
 from easyseg.errors import InputError
+from easyseg.options import LargeOptions, pick
 
 if TYPE_CHECKING:
     from easyseg.large import LargeSegmentation
 
 Large = Callable[[int, Picture], "tuple[LargeSegmentation, list[Path]]"]
 """Segments a picture, given with its place among all, from file to file; tells the files, too."""
-
-TILE = 1024
-"""Side of the tiles where none is asked for."""
 
 
 def segment(
@@ -40,23 +39,9 @@ def segment(
     if target is None:
         raise InputError("the picture is too large for the standard output: give a file, .tif")
     make_folder(target.parent)
-    result = segment_large(
-        picture.source,
-        target if options.kind == "overlay" else None,
-        colors=target if options.kind == "colors" else None,
-        labels=target if options.kind == "labels" else None,
-        dataset=options.dataset,
-        model=options.model,
-        classes=options.classes,
-        device=options.device,
-        precision=options.precision,
-        backend=options.backend,
-        size=options.size,
-        output_stride=options.output_stride,
-        tile=options.tile or TILE,
-        tta=options.tta,
-        alpha=options.alpha,
-        outline=not options.no_outline,
-        progress=False if options.quiet else None,
-    )
+    choices = chosen(options, LargeOptions)
+    choices |= {kind: target if options.kind == kind else None for kind in ("colors", "labels")}
+    choices["progress"] = work.unless_quiet(options)
+    overlay = target if options.kind == "overlay" else None
+    result = segment_large(picture.source, overlay, **pick(LargeOptions, choices))
     return result, [target]

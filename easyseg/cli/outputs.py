@@ -5,9 +5,13 @@ import os
 from collections import Counter
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Annotated, Literal
+
+from typing_extensions import Doc, TypedDict
 
 from easyseg.cli.inputs import Picture, is_large
 from easyseg.errors import InputError, MediaError
+from easyseg.options import Option
 
 STDOUT = "-"
 KINDS = {
@@ -15,6 +19,19 @@ KINDS = {
     "colors": "the classes alone, in their colours",
     "labels": "a grey picture whose values are the class ids",
 }
+
+
+class KindOptions(TypedDict, total=False):
+    """How the classes are drawn."""
+
+    kind: Annotated[
+        Literal["overlay", "colors", "labels"],
+        Doc("What is written."),
+        Option("what to write; " + "; ".join(f"{one}: {text}" for one, text in KINDS.items()),
+               "overlay"),
+    ]  # fmt: skip
+
+
 _LOSSY = (".jpg", ".jpeg", ".jpe", ".jfif", ".webp")
 
 

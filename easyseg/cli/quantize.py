@@ -2,6 +2,10 @@
 
 import argparse
 
+from easyseg.cli import work
+from easyseg.cli.flags import add_flags
+from easyseg.options import ModelOptions, QuantizeOptions, pick
+
 _EPILOG = """\
 A hundred photographs that look like those to come are enough; afterwards, --precision int8 runs the
 model in 8 bits. Needs: pip install 'easyseg[int8]'
@@ -13,15 +17,8 @@ example: easyseg quantize holiday/ --model builtin
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.epilog = _EPILOG
-    add = parser.add_argument
-    add("photos", nargs="+", metavar="PHOTO", help="files, folders, quoted patterns or URLs")
-    add(
-        "--model", metavar="NAME", default="fast",
-        help="a model or tier (see easyseg models), or the path of a checkpoint",
-    )  # fmt: skip
-    add("--dataset", metavar="NAME", help="the classes of a tier: ade20k (default) or voc")
-    add("--size", metavar="PIXELS", type=int, help="side the model works at; larger is finer")
-    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
+    work.add_inputs(parser, "PHOTO", "files, folders, quoted patterns or URLs")
+    add_flags(parser, ModelOptions, QuantizeOptions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -45,9 +42,7 @@ def run(options: argparse.Namespace) -> int:
     result = quantize(
         options.model,
         [picture.source for picture in inputs.pictures],
-        dataset=options.dataset,
-        size=options.size,
-        output_stride=options.output_stride,
+        **pick(QuantizeOptions, vars(options)),
     )
     what = f"{result.held_out} others" if result.held_out else "the same one"
     print(f"{result.path}")

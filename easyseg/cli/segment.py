@@ -4,30 +4,30 @@ import argparse
 import contextlib
 import functools
 import json
-import signal
 import sys
-import threading
 import traceback
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from easyseg.cli import COMMANDS, exports, large, video
-from easyseg.cli.engine import add_engine_arguments
+from easyseg.cli import COMMANDS, exports, large, video, work
 from easyseg.cli.exports import Save
+from easyseg.cli.flags import add_flags
 from easyseg.cli.inputs import STDIN, Inputs, Picture, find, is_large
-from easyseg.cli.outputs import KINDS, STDOUT, folder_of, plan
+from easyseg.cli.outputs import STDOUT, KindOptions, folder_of, plan
+from easyseg.cli.work import interrupts_wait
 from easyseg.errors import EasysegError, InputError
+from easyseg.options import DrawingOptions, LookingOptions, QualityOptions, RunningOptions
 
 if TYPE_CHECKING:
-    from easyseg._types import AnyArray
-    from easyseg.engine import Segmenter
     from easyseg.large import LargeSegmentation
     from easyseg.result import Segmentation
 
 Saving = Callable[[argparse.Namespace, list[Picture]], AbstractContextManager[Save]]
 """Opens what saves the results of some pictures, and completes it."""
+
+__all__ = ["add_arguments", "interrupts_wait", "run", "segment_each"]
 
 _SHOWN_CLASSES = 5
 
@@ -38,68 +38,23 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "easyseg PHOTO... [-o OUT] [options]\n       easyseg VIDEO... [-o OUT] [options]\n"
         "       easyseg COMMAND [options]"
     )
-    add = parser.add_argument
-    add(
-        "photos", nargs="+", metavar="PHOTO",
-        help="a file, a folder (searched through all its depth), a quoted pattern ('day?/*.jpg', "
+    work.add_inputs(
+        parser, "PHOTO",
+        "a file, a folder (searched through all its depth), a quoted pattern ('day?/*.jpg', "
         "'**/*.png'), a URL, or - for the standard input",
-    )  # fmt: skip
-    add(
-        "-o", "--output", metavar="OUT",
-        help="a file, or a folder, which is made (a name without an extension, or with a slash at "
+        "a file, or a folder, which is made (a name without an extension, or with a slash at "
         "the end, is a folder's); - is the standard output, as PNG. Without it: PHOTO_segmented "
         "in the current folder, FOLDER_segmented for a folder. Files that are there from an "
         "earlier run are replaced, photographs never",
     )  # fmt: skip
-    add_model_arguments(parser)
-    kinds = "; ".join(f"{name}: {text}" for name, text in KINDS.items())
-    add("--kind", choices=KINDS, default="overlay", help=f"what to write; {kinds}")
-    add_drawing_arguments(parser)
-    add(
-        "--json", action="store_true",
-        help="a line of JSON for each picture: its classes, their shares, the file written",
+    work.add_common(
+        parser, json="a line of JSON for each picture: its classes, their shares, the file written"
+    )
+    add_flags(
+        parser, LookingOptions, RunningOptions, QualityOptions, KindOptions, DrawingOptions,
+        *video.GROUPS,
     )  # fmt: skip
-    add("-q", "--quiet", action="store_true", help="say nothing but errors")
     exports.add_arguments(parser)
-    video.add_arguments(parser)
-
-
-def add_model_arguments(parser: argparse.ArgumentParser, *, live: bool = False) -> None:
-    """Adds which model runs, where, and what it looks for; `live` lets the size be chosen."""
-    add = parser.add_argument
-    add("--dataset", metavar="NAME", help="the classes to look for: ade20k (default) or voc")
-    add(
-        "--model", metavar="NAME", default="fast",
-        help="a model or tier (see easyseg models), or the path of a checkpoint",
-    )  # fmt: skip
-    add(
-        "--classes", metavar="A,B", action="extend", type=_classes,
-        help="only these classes, by name, synonym or id",
-    )  # fmt: skip
-    add(
-        "--size", metavar="PIXELS", type=_size if live else int, default="auto" if live else None,
-        help="side the model works at; larger is finer"
-        + ("; auto (default) is the largest at which the rate holds" if live else ""),
-    )  # fmt: skip
-    add("--output-stride", metavar="N", type=int, help="8, 16 or 32; smaller is finer and slower")
-    add("--tta", action="store_true", help="average six views of each photograph: six times slower")
-    add(
-        "--tile", metavar="PIXELS", type=int,
-        help="cut larger photographs into tiles of this side, such as 1024, to find small things; "
-        "a TIFF that is too large for memory always is, and goes from file to file",
-    )  # fmt: skip
-    add_engine_arguments(parser)
-
-
-def add_drawing_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds how the overlay looks."""
-    add = parser.add_argument
-    add(
-        "--alpha", metavar="SHARE", type=_share, default=0.6,
-        help="share of the colour in the overlay, 0 to 1 (default 0.6)",
-    )  # fmt: skip
-    add("--no-legend", action="store_true", help="no list of the classes on the overlay")
-    add("--no-outline", action="store_true", help="no lines around the areas")
 
 
 def run(options: argparse.Namespace) -> int:
@@ -161,8 +116,8 @@ def segment_each(
 
 def _opened(options: argparse.Namespace) -> "Callable[[Picture], Segmentation]":
     """Loads the model; gives what segments a picture with it."""
-    segmenter = make_segmenter(options)
-    kept = None if options.classes is None else segmenter.label_set.select(options.classes)
+    segmenter = work.make_segmenter(options)
+    kept = work.kept_classes(options, segmenter)
 
     def segment(picture: Picture) -> "Segmentation":
         source = sys.stdin.buffer.read() if picture.source == STDIN else picture.source
@@ -202,7 +157,7 @@ def _results(
             if options.debug:
                 traceback.print_exc()
             name = "the standard input" if picture.source == STDIN else picture.source
-            failures.append(video.worded(name, error))
+            failures.append(work.worded(name, error))
         else:
             yield picture, result, files
 
@@ -218,7 +173,7 @@ def _saving(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Sa
 
     def save_picture(index: int, _picture: Picture, result: "Segmentation") -> list[Path]:
         target = targets[index]
-        write_picture(target, draw(result, options))
+        work.write_picture(target, work.draw(result, options))
         return [] if target is None else [target]
 
     yield save_picture
@@ -227,7 +182,9 @@ def _saving(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Sa
 def _save_drawn(
     options: argparse.Namespace, result: "Segmentation", kind: str, target: Path
 ) -> None:
-    write_picture(target, draw(result, argparse.Namespace(**{**vars(options), "kind": kind})))
+    work.write_picture(
+        target, work.draw(result, argparse.Namespace(**{**vars(options), "kind": kind}))
+    )
 
 
 def _check(options: argparse.Namespace) -> None:
@@ -245,38 +202,6 @@ def _check(options: argparse.Namespace) -> None:
             raise InputError("-o - writes a PNG, which a terminal cannot show: add > FILE")
 
 
-def make_segmenter(options: argparse.Namespace) -> "Segmenter":
-    """Loads the model that the options name; raises what `cached_segmenter` raises."""
-    with interrupts_wait():
-        from easyseg.engine import cached_segmenter
-
-    return cached_segmenter(
-        options.model,
-        dataset=options.dataset,
-        device=options.device,
-        precision=options.precision,
-        backend=options.backend,
-        size=options.size,
-        output_stride=options.output_stride,
-    )
-
-
-@contextlib.contextmanager
-def interrupts_wait() -> Iterator[None]:
-    """Holds Ctrl-C back: PyTorch aborts the process when it is interrupted while it is loaded."""
-    if threading.current_thread() is not threading.main_thread():
-        yield
-        return
-    held: list[int] = []
-    before = signal.signal(signal.SIGINT, lambda number, _: held.append(number))
-    try:
-        yield
-    finally:
-        signal.signal(signal.SIGINT, before)
-    if held:
-        raise KeyboardInterrupt
-
-
 def _progress(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[Picture]:
     """Goes through the pictures, with a bar where somebody watches it."""
     watched = sys.stderr is not None and sys.stderr.isatty()
@@ -287,30 +212,6 @@ def _progress(options: argparse.Namespace, pictures: list[Picture]) -> Iterator[
 
     with tqdm(pictures, unit="picture", leave=False) as bar:
         yield from bar
-
-
-def draw(result: "Segmentation", options: argparse.Namespace) -> "AnyArray":
-    """Makes the picture that the options ask for: RGB uint8 (H, W, 3), or ids (H, W)."""
-    if options.kind == "labels":
-        return result.labels
-    if options.kind == "colors":
-        return result.colorize()
-    return result.overlay(
-        alpha=options.alpha, legend=not options.no_legend, outline=not options.no_outline
-    )
-
-
-def write_picture(target: Path | None, picture: "AnyArray") -> None:
-    """Writes a picture to its file, whose folder is made, or to the standard output for None."""
-    from easyseg.files.pending import make_folder
-    from easyseg.pictures.image import encode, write
-
-    if target is None:
-        sys.stdout.buffer.write(encode(picture, ".png"))
-        sys.stdout.buffer.flush()
-        return
-    make_folder(target.parent)
-    write(target, picture)
 
 
 def _report(
@@ -344,28 +245,3 @@ def _summary(result: "Segmentation | LargeSegmentation") -> str:
     if len(areas) > _SHOWN_CLASSES:
         shown.append(f"{len(areas) - _SHOWN_CLASSES} more")
     return ", ".join(shown) or "none of these classes"
-
-
-def _classes(text: str) -> list[str | int]:
-    """Reads `person,12`: names, and ids as numbers."""
-    words = [word.strip() for word in text.split(",") if word.strip()]
-    if not words:
-        raise argparse.ArgumentTypeError("expected names of classes, such as person,dog")
-    return [int(word) if word.isdecimal() else word for word in words]
-
-
-def _size(text: str) -> int | str:
-    """Reads `384` or `auto`."""
-    if text != "auto" and not text.isdecimal():
-        raise argparse.ArgumentTypeError(f"expected a number of pixels, or auto, got {text!r}")
-    return text if text == "auto" else int(text)
-
-
-def _share(text: str) -> float:
-    try:
-        share = float(text)
-    except ValueError:
-        share = -1.0
-    if not 0 <= share <= 1:
-        raise argparse.ArgumentTypeError(f"expected a number from 0 to 1, got {text!r}")
-    return share

@@ -3,17 +3,24 @@
 import argparse
 import contextlib
 import sys
-import traceback
 from collections.abc import Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from typing import TYPE_CHECKING
 
 from easyseg.cli import segment as segmenting
-from easyseg.cli import video
+from easyseg.cli import video, work
 from easyseg.cli.exports import Save
+from easyseg.cli.flags import add_flags
 from easyseg.cli.inputs import STDIN, Picture, find
 from easyseg.errors import EasysegError, InputError
+from easyseg.options import (
+    FrameOptions,
+    LookingOptions,
+    QualityOptions,
+    RangeOptions,
+    RunningOptions,
+)
 
 if TYPE_CHECKING:
     from easyseg.export.tables import Table
@@ -33,10 +40,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options."""
     parser.epilog = _EPILOG
     add = parser.add_argument
-    add(
-        "photos", nargs="+", metavar="INPUT",
-        help="photographs, folders, quoted patterns, URLs; or videos",
-    )  # fmt: skip
+    work.add_inputs(parser, "INPUT", "photographs, folders, quoted patterns, URLs; or videos")
     add(
         "-o", "--output", metavar="TABLE",
         help="a .csv or .jsonl file; - is the standard output, as CSV, which is the default where "
@@ -50,10 +54,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     )  # fmt: skip
     add("--sheet", metavar="FILE", help="a contact sheet of small overlays: .jpg, .png, ...")
     add("--report", metavar="FILE", help="a .html page with small overlays and a table to sort")
-    segmenting.add_model_arguments(parser)
-    add("-q", "--quiet", action="store_true", help="show no progress bar")
-    video.add_range_arguments(parser.add_argument_group("videos"))
-    parser.set_defaults(json=False, export=None, **video.DEFAULTS)
+    work.add_common(parser, quiet="show no progress bar")
+    add_flags(parser, LookingOptions, RunningOptions, QualityOptions, RangeOptions, FrameOptions)
+    parser.set_defaults(json=False, export=None)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -181,10 +184,10 @@ def _run_videos(options: argparse.Namespace, videos: list[str]) -> int:
         raise InputError("--chart draws the time of one video: give one at a time")
     from easyseg.export.charts import time_chart
     from easyseg.export.totals import TimeLine
-    from easyseg.pipeline import Job, Range, Segmenting, process_file
+    from easyseg.pipeline import process_file
 
-    segmenter = segmenting.make_segmenter(options)
-    kept = None if options.classes is None else segmenter.label_set.select(options.classes)
+    segmenter = work.make_segmenter(options)
+    kept = work.kept_classes(options, segmenter)
     failed = 0
     with ExitStack() as stack:
         table = None
@@ -199,19 +202,12 @@ def _run_videos(options: argparse.Namespace, videos: list[str]) -> int:
                     table.add((source, index, time), result.ratios)
                 line.add(time, result.ratios)
 
-            job = Job(
-                segmenting=Segmenting(options.every_n, options.smoothing, kept),
-                range=Range(options.start, options.end, options.stride, options.max_frames),
-                progress=False if options.quiet else None,
-                on_frame=note,
-            )
+            job = video.job_of(options, (), kept, on_frame=note)
             try:
                 process_file(source, None, segmenter, lambda result: result.image, job)
             except (EasysegError, OSError, MemoryError, RuntimeError) as error:
-                if options.debug:
-                    traceback.print_exc()
                 failed += 1
-                print(f"easyseg: error: {video.worded(source, error)}", file=sys.stderr)
+                work.complain(options, source, error)
             finally:
                 if options.chart is not None and not line.is_empty:
                     time_chart(options.chart, line)

@@ -8,6 +8,9 @@ from collections.abc import Callable
 from dataclasses import fields
 from typing import Any, get_type_hints
 
+from easyseg.cli import work
+from easyseg.cli.flags import add_flags, numbers
+from easyseg.options import EngineOptions
 from easyseg.training.settings import Settings
 
 _EPILOG = """\
@@ -55,8 +58,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--reduce-zero-label", action="store_true",
         help="the masks count their classes from 1, and their 0 is void",
     )  # fmt: skip
-    add("--device", help="cpu, cuda, cuda:1, mps; the best there is by default")
-    add("-q", "--quiet", action="store_true", help="no progress bar")
+    work.add_common(parser, quiet="no progress bar")
+    add_flags(parser, EngineOptions, leave_out=["precision", "backend"])
     _add_settings(parser.add_argument_group("settings"))
 
 
@@ -150,9 +153,4 @@ def _reader(kind: Any) -> Callable[[str], Any]:
 
 
 def _pair(text: str) -> tuple[float, ...]:
-    try:
-        return tuple(float(word) for word in text.split(","))
-    except ValueError as error:
-        raise argparse.ArgumentTypeError(
-            f"expected two numbers such as 0.5,2, got {text!r}"
-        ) from error
+    return numbers(text, "0.5,2")

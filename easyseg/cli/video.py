@@ -6,73 +6,30 @@ import glob
 import json
 import os
 import sys
-import traceback
+from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
+from easyseg.cli import work
 from easyseg.cli.finished import Finished
+from easyseg.cli.flags import chosen, given
+from easyseg.cli.outputs import KindOptions
 from easyseg.errors import EasysegError, InputError
+from easyseg.options import (
+    EncodingOptions,
+    Field,
+    FrameOptions,
+    JobOptions,
+    RangeOptions,
+    VideoOptions,
+    fields,
+)
 
 if TYPE_CHECKING:
     from easyseg.pipeline import Job, VideoSummary
 
-DEFAULTS: dict[str, object] = {
-    "start": None,
-    "end": None,
-    "stride": 1,
-    "max_frames": None,
-    "every_n": 1,
-    "smoothing": "off",
-    "stats": None,
-    "no_sound": False,
-    "resume": False,
-}
-"""The options that are for videos only, by their names in the namespace."""
-
-NETWORK = ("size", "output_stride", "device", "precision", "backend")
-"""The options that the network's answer depends on."""
-
-DRAWING = ("kind", "alpha", "no_legend", "no_outline", *NETWORK)
-"""The other options that a video's pictures depend on."""
-
-
-def add_arguments(parser: argparse.ArgumentParser) -> None:
-    """Adds the options for videos."""
-    group = parser.add_argument_group("videos (mp4, mov, mkv, webm, avi, gif)")
-    add_range_arguments(group)
-    add = group.add_argument
-    add(
-        "--stats", metavar="FILE",
-        help="write the share of each class in each frame to a .csv or .jsonl file, too",
-    )  # fmt: skip
-    add("--no-sound", action="store_true", help="leave sound and subtitles out")
-    add(
-        "--resume", action="store_true",
-        help="go on where the same command was killed or interrupted; give it from the beginning",
-    )  # fmt: skip
-
-
-def add_range_arguments(group: "argparse._ArgumentGroup") -> None:
-    """Adds which frames are taken, and how they are segmented."""
-    add = group.add_argument
-    add("--start", metavar="SECONDS", type=float, help="moment to begin at")
-    add("--end", metavar="SECONDS", type=float, help="moment to stop at")
-    add("--stride", metavar="N", type=int, default=1, help="take every N-th frame only")
-    add("--max-frames", metavar="N", type=int, help="stop after N frames")
-    add_frame_arguments(group)
-
-
-def add_frame_arguments(group: "argparse._ActionsContainer") -> None:
-    """Adds how frames are segmented."""
-    add = group.add_argument
-    add(
-        "--every-n", metavar="N", type=int, default=1,
-        help="show every N-th frame to the network and keep its labels for the frames between",
-    )  # fmt: skip
-    add(
-        "--smoothing", choices=("off", "light", "strong"), default="off",
-        help="calm the flicker of the labels over time",
-    )  # fmt: skip
+GROUPS = (RangeOptions, FrameOptions, EncodingOptions, JobOptions)
+"""The options that are for videos only."""
 
 
 def find(options: argparse.Namespace) -> list[str]:
@@ -94,9 +51,9 @@ def find(options: argparse.Namespace) -> list[str]:
         raise InputError("videos and photographs cannot be mixed: run the command once for each")
     if videos and (options.tta or options.tile is not None):
         raise InputError("--tta and --tile are for photographs only")
-    used = [name for name, default in DEFAULTS.items() if getattr(options, name) != default]
+    used = given(options, *GROUPS)
     if used and not videos:
-        flags = ", ".join("--" + name.replace("_", "-") for name in used)
+        flags = ", ".join(used)
         raise InputError(f"{flags}: for videos only, and {options.photos[0]} is none by its name")
     return videos
 
@@ -112,12 +69,9 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
         ModelError: If the model cannot be loaded.
     """
     targets = plan(videos, options)
-    from easyseg.cli.segment import make_segmenter
-
-    segmenter = make_segmenter(options)
-    kept = None if options.classes is None else segmenter.label_set.select(options.classes)
-    job = _job(options, kept)
-    from easyseg.cli.segment import draw
+    segmenter = work.make_segmenter(options)
+    stated = (*fields(VideoOptions), *fields(KindOptions))
+    job = job_of(options, stated, work.kept_classes(options, segmenter))
     from easyseg.pipeline import process_file
 
     failed = 0
@@ -128,27 +82,19 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
                 report_finished(options, source, target)
                 continue
             summary = process_file(
-                source, target, segmenter, lambda result: draw(result, options), job
+                source, target, segmenter, lambda result: work.draw(result, options), job
             )
             finished.add(source, target)
         # RuntimeError is what PyTorch raises when memory runs out.
         except (EasysegError, OSError, MemoryError, RuntimeError) as error:
-            if options.debug:
-                traceback.print_exc()
             failed += 1
-            print(f"easyseg: error: {worded(source, error)}", file=sys.stderr)
+            work.complain(options, source, error)
         else:
             report(options, source, target, summary)
     if failed:
         return 1 if failed < len(videos) else 2
     finished.forget()
     return 0
-
-
-def worded(source: str, error: Exception) -> str:
-    """The error in one line that names the file."""
-    text = " ".join(str(error).split()) or type(error).__name__
-    return text if source in text else f"{source}: {text}"
 
 
 def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
@@ -164,7 +110,7 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
     output = options.output
     if output == "-":
         raise InputError("a video cannot go to the standard output: give a file, as -o out.mp4")
-    if len(videos) > 1 and options.stats is not None:
+    if len(videos) > 1 and options.statistics is not None:
         raise InputError("--stats is one file: give one video at a time")
     if output is not None and len(videos) == 1:
         targets = [output]
@@ -186,20 +132,17 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
     return targets
 
 
-def _job(options: argparse.Namespace, kept: tuple[int, ...] | None) -> "Job":
-    from easyseg.pipeline import Job, Range, Segmenting, identify_model
+def job_of(
+    options: argparse.Namespace,
+    stated: Iterable[Field],
+    classes: tuple[int, ...] | None = None,
+    **others: Any,
+) -> "Job":
+    """Makes the job that the options ask for; what has no flag has its default."""
+    from easyseg.pipeline import Job
 
-    drawing = {name: getattr(options, name) for name in DRAWING}
-    drawing["weights"] = identify_model(options.model)
-    return Job(
-        segmenting=Segmenting(options.every_n, options.smoothing, kept),
-        range=Range(options.start, options.end, options.stride, options.max_frames),
-        sound=not options.no_sound,
-        statistics=options.stats,
-        progress=False if options.quiet else None,
-        resume=options.resume,
-        drawing=drawing,
-    )
+    values = chosen(options, VideoOptions) | {"progress": work.unless_quiet(options), **others}
+    return Job.of(stated, values, classes)
 
 
 def report(options: argparse.Namespace, source: str, target: str, summary: "VideoSummary") -> None:

@@ -189,7 +189,7 @@ class EffectOptions(TypedDict, total=False):
         Strength | None,
         Doc("""Strength, 0 to 1 relative to the picture's size, or `"low"`, `"moderate"`,
             `"extreme"`. The colours of what is in front do not run into it."""),
-        Option("0 to 1, or low, moderate, extreme", unit="STRENGTH"),
+        Option("0 to 1, or low, moderate, extreme", unit="STRENGTH", low=0, high=1),
     ]
     color: Annotated[
         "Color | None",
@@ -202,7 +202,7 @@ class EffectOptions(TypedDict, total=False):
     pixelate: Annotated[
         Strength | None,
         Doc("Strength of a mosaic, as for `blur`."),
-        Option("a mosaic; as for --blur", unit="STRENGTH"),
+        Option("a mosaic; as for --blur", unit="STRENGTH", low=0, high=1),
     ]
     image: Annotated[
         "ImageSource | None",
@@ -230,7 +230,7 @@ class MovingOptions(TypedDict, total=False):
     ]
 
 
-class FrontOptions(TypedDict, total=False):
+class FitOptions(TypedDict, total=False):
     """What is in front, and how it is cut out."""
 
     fit: Annotated[
@@ -239,12 +239,11 @@ class FrontOptions(TypedDict, total=False):
             `"fit"` leaves black bars, `"stretch"` distorts."""),
         Option("how the picture or video is brought to size", "fill"),
     ]
-    classes: Annotated[
-        "ClassSelection | None",
-        Doc("""What is in front, by name, synonym or id, one or several; None is everything but the
-            background, where the data set has one."""),
-        Option("what is in front, by name, synonym or id", unit="A,B"),
-    ]
+
+
+class EdgeOptions(TypedDict, total=False):
+    """What is in front, and how it is cut out."""
+
     invert: Annotated[
         bool,
         Doc("""Whether to do it to the classes instead, such as to pixelate persons and cars."""),
@@ -255,4 +254,15 @@ class FrontOptions(TypedDict, total=False):
         Doc("""Whether edges are as the labels are, rather than soft and along the picture's
             own."""),
         Option("hard edges, as the labels are", default=False),
+    ]
+
+
+class FrontOptions(FitOptions, EdgeOptions, total=False):
+    """What is in front, and how it is cut out."""
+
+    classes: Annotated[
+        "ClassSelection | None",
+        Doc("""What is in front, by name, synonym or id, one or several; None is everything but the
+            background, where the data set has one."""),
+        Option("what is in front, by name, synonym or id", unit="A,B"),
     ]
