@@ -165,7 +165,7 @@ class CaptureOptions(TypedDict, total=False):
     ]
 
 
-class ShowingOptions(TypedDict, total=False):
+class DisplayOptions(TypedDict, total=False):
     """Where a live picture goes."""
 
     display: Annotated[
@@ -175,6 +175,11 @@ class ShowingOptions(TypedDict, total=False):
         Option("where to show it; auto is a window, or a page on 127.0.0.1 where there is no "
                "screen", "auto"),
     ]  # fmt: skip
+
+
+class ShowingOptions(DisplayOptions, total=False):
+    """Where a live picture goes."""
+
     title: Annotated[str, Doc("Of the window or page."), Option(default="easyseg")]
     announce: Annotated[
         "Callable[[str], None] | None",

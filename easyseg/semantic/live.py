@@ -4,15 +4,19 @@ import contextlib
 import logging
 import sys
 from collections.abc import Iterator
+from typing import TypeAlias
 
 from easyseg._types import PathLike
 from easyseg.cameras.captures import CameraLike
-from easyseg.options import RATE
+from easyseg.options import RATE, DisplayName
 from easyseg.pipeline.live import Live, LiveSummary
+
+Shown: TypeAlias = tuple[float | None, PathLike | None, bool, str | None]
+"""The first parameters of `live_of`, in their order."""
 
 
 def live_of(
-    rate: float | None, target: PathLike | None, show: bool, title: str | None, display: str
+    rate: float | None, target: PathLike | None, show: bool, title: str | None, display: DisplayName
 ) -> Live:
     """Words PixelLib's parameters as a `Live`.
 
@@ -42,9 +46,7 @@ def released(source: CameraLike) -> Iterator[None]:
             release()
 
 
-def report(
-    summary: LiveSummary, logger: logging.Logger, *, check_fps: bool, verbose: object
-) -> None:
+def report(summary: LiveSummary, logger: logging.Logger, check_fps: bool, verbose: object) -> None:
     """Tells what was done: the rate where it was asked for, the rest to the log."""
     if check_fps and sys.stdout is not None:
         # PixelLib's words, on the standard output: who sets this asks for just that line.

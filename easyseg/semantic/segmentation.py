@@ -3,14 +3,26 @@
 import logging
 
 import numpy as np
+from typing_extensions import Unpack
 
-from easyseg._types import ClassSelection, PathLike
+from easyseg._types import PathLike
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.options import DatasetName
+from easyseg.options import DatasetName, DrawingOptions, pick
 from easyseg.pictures.image import ImageSource, write
 from easyseg.semantic.camera import CameraMethods
 from easyseg.semantic.models import load_model
+from easyseg.semantic.parameters import (
+    Extract,
+    FramePicture,
+    Overlay,
+    Picture,
+    PictureName,
+    ProcessFrame,
+    ResultOptions,
+    Verbose,
+    pixellib,
+)
 from easyseg.semantic.values import Drawing, SemanticOutput, inner_classes, pack
 from easyseg.semantic.video import VideoMethods
 
@@ -78,34 +90,13 @@ class semantic_segmentation(VideoMethods, CameraMethods):
         """
         self._load("ade20k", model_path)
 
+    @pixellib
     def segmentAsPascalvoc(
-        self,
-        image_path: ImageSource,
-        process_frame: bool = False,
-        output_image_name: PathLike | None = None,
-        overlay: bool = False,
-        verbose: object = None,
-        *,
-        alpha: float = 0.7,
-        legend: bool = False,
-        outline: bool = False,
-        classes: ClassSelection | None = None,
-        long_names: bool = False,
-    ) -> SemanticOutput:
+        self, image_path: Picture, process_frame: ProcessFrame = False,
+        output_image_name: PictureName = None, overlay: Overlay = False, verbose: Verbose = None,
+        **options: Unpack[ResultOptions],
+    ) -> SemanticOutput:  # fmt: skip
         """Segments a picture with the 21 classes of PASCAL VOC.
-
-        Args:
-            image_path: The picture: a path, URL, bytes, file object, PIL image, or an array or
-                tensor, which is BGR.
-            process_frame: Accepted for PixelLib's sake: an array is recognised without it.
-            output_image_name: Where to write the returned picture; None writes nothing.
-            overlay: Whether the classes are drawn over the photograph, rather than alone.
-            verbose: Whether to log.
-            alpha: Share of the class colour in the overlay, 0 to 1.
-            legend: Whether the overlay lists the classes with their share of the picture.
-            outline: Whether the overlay has a thin line around each area.
-            classes: Only these classes, by name or by id (0 is the background); None is all.
-            long_names: Whether `class_names` are full names; for PASCAL VOC they are the same.
 
         Returns:
             `(segvalues, picture)`: `SegValues`, and BGR uint8 (H, W, 3) of the picture's own size.
@@ -116,36 +107,15 @@ class semantic_segmentation(VideoMethods, CameraMethods):
             DownloadError: If a URL cannot be fetched.
             ModelError: If the model cannot be loaded.
         """
-        return self._segment(
-            "voc", image_path, output_image_name, verbose=verbose, classes=classes,
-            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
-        )  # fmt: skip
+        return self._segment("voc", image_path, output_image_name, overlay, verbose, options)
 
+    @pixellib
     def segmentFrameAsPascalvoc(
-        self,
-        frame: ImageSource,
-        output_frame_name: PathLike | None = None,
-        overlay: bool = False,
-        verbose: object = None,
-        *,
-        alpha: float = 0.7,
-        legend: bool = False,
-        outline: bool = False,
-        classes: ClassSelection | None = None,
-        long_names: bool = False,
-    ) -> SemanticOutput:
+        self, frame: FramePicture, output_frame_name: PictureName = None,
+        overlay: Overlay = False, verbose: Verbose = None,
+        **options: Unpack[ResultOptions],
+    ) -> SemanticOutput:  # fmt: skip
         """Segments a frame with the 21 classes of PASCAL VOC.
-
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            output_frame_name: Where to write the returned picture; None writes nothing.
-            overlay: As for `segmentAsPascalvoc`, like all that follow.
-            verbose: See there.
-            alpha: See there.
-            legend: See there.
-            outline: See there.
-            classes: See there.
-            long_names: See there.
 
         Returns:
             As `segmentAsPascalvoc`.
@@ -153,41 +123,16 @@ class semantic_segmentation(VideoMethods, CameraMethods):
         Raises:
             EasysegError: As `segmentAsPascalvoc`.
         """
-        return self._segment(
-            "voc", frame, output_frame_name, verbose=verbose, classes=classes,
-            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
-        )  # fmt: skip
+        return self._segment("voc", frame, output_frame_name, overlay, verbose, options)
 
+    @pixellib
     def segmentAsAde20k(
-        self,
-        image_path: ImageSource,
-        output_image_name: PathLike | None = None,
-        overlay: bool = False,
-        extract_segmented_objects: bool = False,
-        process_frame: bool = False,
-        verbose: object = None,
-        *,
-        alpha: float = 0.7,
-        legend: bool = False,
-        outline: bool = False,
-        classes: ClassSelection | None = None,
-        long_names: bool = False,
-    ) -> SemanticOutput:
+        self, image_path: Picture, output_image_name: PictureName = None, overlay: Overlay = False,
+        extract_segmented_objects: Extract = False, process_frame: ProcessFrame = False,
+        verbose: Verbose = None,
+        **options: Unpack[ResultOptions],
+    ) -> SemanticOutput:  # fmt: skip
         """Segments a picture with the 150 classes of ADE20K.
-
-        Args:
-            image_path: As for `segmentAsPascalvoc`.
-            output_image_name: See there.
-            overlay: See there.
-            extract_segmented_objects: Whether to return a list of the classes, too.
-            process_frame: See there.
-            verbose: See there.
-            alpha: See there.
-            legend: See there.
-            outline: See there.
-            classes: Only these classes, by name or synonym, or by id: 1 (wall) to 150 (flag).
-            long_names: Whether `class_names` are full names ("chest of drawers") rather than
-                PixelLib's single words ("chest").
 
         Returns:
             `(segvalues, picture)` as `segmentAsPascalvoc`, or `(segvalues, objects, picture)` with
@@ -197,38 +142,18 @@ class semantic_segmentation(VideoMethods, CameraMethods):
             EasysegError: As `segmentAsPascalvoc`.
         """
         return self._segment(
-            "ade20k", image_path, output_image_name, verbose=verbose, classes=classes,
-            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+            "ade20k", image_path, output_image_name, overlay, verbose, options,
             extract=extract_segmented_objects,
         )  # fmt: skip
 
+    @pixellib
     def segmentFrameAsAde20k(
-        self,
-        frame: ImageSource,
-        output_frame_name: PathLike | None = None,
-        overlay: bool = False,
-        verbose: object = None,
-        extract_segmented_objects: bool = False,
-        *,
-        alpha: float = 0.7,
-        legend: bool = False,
-        outline: bool = False,
-        classes: ClassSelection | None = None,
-        long_names: bool = False,
-    ) -> SemanticOutput:
+        self, frame: FramePicture, output_frame_name: PictureName = None,
+        overlay: Overlay = False, verbose: Verbose = None,
+        extract_segmented_objects: Extract = False,
+        **options: Unpack[ResultOptions],
+    ) -> SemanticOutput:  # fmt: skip
         """Segments a frame with the 150 classes of ADE20K.
-
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            output_frame_name: Where to write the returned picture; None writes nothing.
-            overlay: As for `segmentAsAde20k`, like all that follow.
-            verbose: See there.
-            extract_segmented_objects: See there.
-            alpha: See there.
-            legend: See there.
-            outline: See there.
-            classes: See there.
-            long_names: See there.
 
         Returns:
             As `segmentAsAde20k`.
@@ -237,8 +162,7 @@ class semantic_segmentation(VideoMethods, CameraMethods):
             EasysegError: As `segmentAsPascalvoc`.
         """
         return self._segment(
-            "ade20k", frame, output_frame_name, verbose=verbose, classes=classes,
-            drawing=Drawing(overlay, alpha, legend, outline), long_names=long_names,
+            "ade20k", frame, output_frame_name, overlay, verbose, options,
             extract=extract_segmented_objects,
         )  # fmt: skip
 
@@ -252,21 +176,20 @@ class semantic_segmentation(VideoMethods, CameraMethods):
         dataset: DatasetName,
         source: ImageSource,
         output_name: PathLike | None,
-        *,
-        drawing: Drawing,
+        overlay: bool,
         verbose: object,
-        classes: ClassSelection | None,
-        long_names: bool,
+        options: ResultOptions,
+        *,
         extract: bool = False,
     ) -> SemanticOutput:
         if isinstance(source, (list, tuple)):
             raise InputError("expected one picture; easyseg.segment() takes a list of them")
         segmenter = self._segmenters.get(dataset) or self._load(dataset, None)
-        kept = None if classes is None else inner_classes(classes, segmenter.label_set)
+        kept = inner_classes(options["classes"], segmenter.label_set)
         result = segmenter(source, color="bgr")
         if kept is not None:
             result = result.only(kept)
-        picture = drawing(result)
+        picture = Drawing(overlay, **pick(DrawingOptions, options))(result)
         if output_name is not None:
             write(output_name, picture)
         _logger.log(
@@ -275,4 +198,4 @@ class semantic_segmentation(VideoMethods, CameraMethods):
             output_name,
         )  # fmt: skip
         bgr = np.ascontiguousarray(picture[..., ::-1])
-        return pack(result, bgr, long_names=long_names, extract=extract)
+        return pack(result, bgr, long_names=options["long_names"], extract=extract)

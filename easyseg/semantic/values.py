@@ -93,19 +93,21 @@ def first_id(label_set: LabelSet) -> int:
     return 1 if label_set == ADE20K else 0
 
 
-def inner_classes(classes: ClassSelection, label_set: LabelSet) -> tuple[int, ...]:
+def inner_classes(classes: ClassSelection | None, label_set: LabelSet) -> tuple[int, ...] | None:
     """Turns classes as PixelLib counts them into ids of the label set.
 
     Args:
-        classes: A class or several, by name or by PixelLib's id.
+        classes: A class or several, by name or by PixelLib's id; None is all.
         label_set: Where they are looked up.
 
     Returns:
-        Ids that count from 0.
+        Ids that count from 0; None for all.
 
     Raises:
         InputError: If there is no such class.
     """
+    if classes is None:
+        return None
     if isinstance(classes, Iterable) and not isinstance(classes, (str, bytes, bytearray)):
         return label_set.select([_inner_class(one, label_set) for one in classes])
     return label_set.select(_inner_class(classes, label_set))  # type: ignore[arg-type]

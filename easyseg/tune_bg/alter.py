@@ -3,15 +3,27 @@
 import os
 
 import numpy as np
+from typing_extensions import Unpack
 
-from easyseg._types import ClassSelection, Color, Image, PathLike
+from easyseg._types import Color, Image
 from easyseg.background import Change
 from easyseg.errors import InputError
 from easyseg.labels import PASCAL_VOC
-from easyseg.options import Fit
+from easyseg.options import EdgeOptions, pick
 from easyseg.pictures.image import ImageSource, read
+from easyseg.semantic.parameters import FramePicture, Picture, PictureName, Verbose
 from easyseg.tune_bg.camera import CameraMethods
 from easyseg.tune_bg.making import as_bgr, strength
+from easyseg.tune_bg.parameters import (
+    Backdrop,
+    BackdropOptions,
+    Detect,
+    Extreme,
+    Low,
+    Moderate,
+    NewColor,
+    pixellib,
+)
 from easyseg.tune_bg.video import VideoMethods
 
 
@@ -82,33 +94,15 @@ class alter_bg(VideoMethods, CameraMethods):
         """
         return PASCAL_VOC.color(PASCAL_VOC.find(segment))
 
+    @pixellib
     def change_bg_img(
-        self,
-        f_image_path: ImageSource,
-        b_image_path: ImageSource,
-        output_image_name: PathLike | None = None,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        fit: Fit = "stretch",
-    ) -> Image:
+        self, f_image_path: Picture, b_image_path: Backdrop, output_image_name: PictureName = None,
+        verbose: Verbose = None, detect: Detect = None, **options: Unpack[BackdropOptions],
+    ) -> Image:  # fmt: skip
         """Puts another picture behind what is detected in a picture.
 
-        Args:
-            f_image_path: The picture; an array is BGR.
-            b_image_path: The new background, a picture; an array is BGR.
-            output_image_name: Where to write the new picture; None writes nothing.
-            verbose: Whether to log.
-            detect: What stays as it is: a class or several; None is everything but the background.
-            invert: Whether what is detected changes, and the rest stays.
-            hard: Whether edges are as the labels are, rather than soft.
-            fit: How the background is brought to size: `"stretch"` as PixelLib does, `"fill"` or
-                `"fit"`.
-
         Returns:
-            The new picture, BGR uint8 (H, W, 3) of the first one's size.
+            The new picture, BGR uint8 (H, W, 3), of the first one's size.
 
         Raises:
             InputError: If an option or a class is wrong.
@@ -116,32 +110,17 @@ class alter_bg(VideoMethods, CameraMethods):
             ModelError: If the model cannot be loaded.
         """
         change = Change(
-            image=self._read(b_image_path), classes=detect, invert=invert, hard=hard, fit=fit
+            image=self._read(b_image_path), classes=detect, **pick(BackdropOptions, options)
         )
         return self._picture(f_image_path, change, output_image_name, verbose)
 
+    @pixellib
     def change_frame_bg(
-        self,
-        frame: ImageSource,
-        b_image_path: ImageSource,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        fit: Fit = "stretch",
-    ) -> Image:
+        self, frame: FramePicture, b_image_path: Backdrop, verbose: Verbose = None,
+        detect: Detect = None, **options: Unpack[BackdropOptions],
+    ) -> Image:  # fmt: skip
         """Puts another picture behind what is detected in a frame.
 
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            b_image_path: The new background, a picture, read once and kept; an array is BGR.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-            fit: See there.
-
         Returns:
             The new picture, BGR uint8 (H, W, 3).
 
@@ -149,98 +128,52 @@ class alter_bg(VideoMethods, CameraMethods):
             EasysegError: As `change_bg_img`.
         """
         change = Change(
-            image=self._read(b_image_path), classes=detect, invert=invert, hard=hard, fit=fit
+            image=self._read(b_image_path), classes=detect, **pick(BackdropOptions, options)
         )
         return self._picture(frame, change, None, verbose)
 
+    @pixellib
     def color_bg(
-        self,
-        image_path: ImageSource,
-        colors: Color,
-        output_image_name: PathLike | None = None,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, image_path: Picture, colors: NewColor, output_image_name: PictureName = None,
+        verbose: Verbose = None, detect: Detect = None, **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Puts a colour behind what is detected in a picture.
 
-        Args:
-            image_path: The picture; an array is BGR.
-            colors: Red, green, blue, each 0 to 255.
-            output_image_name: As for `change_bg_img`.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-
         Returns:
-            The new picture, BGR uint8 (H, W, 3).
+            The new picture, BGR uint8 (H, W, 3), of the first one's size.
 
         Raises:
             EasysegError: As `change_bg_img`.
         """
-        change = Change(color=colors, classes=detect, invert=invert, hard=hard)
+        change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         return self._picture(image_path, change, output_image_name, verbose)
 
+    @pixellib
     def color_frame(
-        self,
-        frame: ImageSource,
-        colors: Color,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, frame: FramePicture, colors: NewColor, verbose: Verbose = None,
+        detect: Detect = None, **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Puts a colour behind what is detected in a frame.
 
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            colors: Red, green, blue, each 0 to 255.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-
         Returns:
             The new picture, BGR uint8 (H, W, 3).
 
         Raises:
             EasysegError: As `change_bg_img`.
         """
-        change = Change(color=colors, classes=detect, invert=invert, hard=hard)
+        change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         return self._picture(frame, change, None, verbose)
 
+    @pixellib
     def blur_bg(
-        self,
-        image_path: ImageSource,
-        low: bool = False,
-        moderate: bool = False,
-        extreme: bool = False,
-        output_image_name: PathLike | None = None,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, image_path: Picture, low: Low = False, moderate: Moderate = False,
+        extreme: Extreme = False, output_image_name: PictureName = None, verbose: Verbose = None,
+        detect: Detect = None, **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Blurs what is behind what is detected in a picture.
 
-        Args:
-            image_path: The picture; an array is BGR.
-            low: Whether to blur a little.
-            moderate: Whether to blur moderately, which is the default.
-            extreme: Whether to blur a lot; of several the strongest counts.
-            output_image_name: As for `change_bg_img`.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-
         Returns:
-            The new picture, BGR uint8 (H, W, 3).
+            The new picture, BGR uint8 (H, W, 3), of the first one's size.
 
         Raises:
             EasysegError: As `change_bg_img`.
@@ -248,34 +181,17 @@ class alter_bg(VideoMethods, CameraMethods):
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
-            invert=invert,
-            hard=hard,
+            **pick(EdgeOptions, options),
         )
         return self._picture(image_path, change, output_image_name, verbose)
 
+    @pixellib
     def blur_frame(
-        self,
-        frame: ImageSource,
-        low: bool = False,
-        moderate: bool = False,
-        extreme: bool = False,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, frame: FramePicture, low: Low = False, moderate: Moderate = False,
+        extreme: Extreme = False, verbose: Verbose = None, detect: Detect = None,
+        **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Blurs what is behind what is detected in a frame.
-
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            low: Whether to blur a little.
-            moderate: Whether to blur moderately, which is the default.
-            extreme: Whether to blur a lot; of several the strongest counts.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
 
         Returns:
             The new picture, BGR uint8 (H, W, 3).
@@ -286,57 +202,32 @@ class alter_bg(VideoMethods, CameraMethods):
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
-            invert=invert,
-            hard=hard,
+            **pick(EdgeOptions, options),
         )
         return self._picture(frame, change, None, verbose)
 
+    @pixellib
     def gray_bg(
-        self,
-        image_path: ImageSource,
-        output_image_name: PathLike | None = None,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, image_path: Picture, output_image_name: PictureName = None, verbose: Verbose = None,
+        detect: Detect = None, **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Takes the colours out of what is behind what is detected in a picture.
 
-        Args:
-            image_path: The picture; an array is BGR.
-            output_image_name: As for `change_bg_img`.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-
         Returns:
-            The new picture, BGR uint8 (H, W, 3).
+            The new picture, BGR uint8 (H, W, 3), of the first one's size.
 
         Raises:
             EasysegError: As `change_bg_img`.
         """
-        change = Change(gray=True, classes=detect, invert=invert, hard=hard)
+        change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         return self._picture(image_path, change, output_image_name, verbose)
 
+    @pixellib
     def gray_frame(
-        self,
-        frame: ImageSource,
-        verbose: object = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-    ) -> Image:
+        self, frame: FramePicture, verbose: Verbose = None, detect: Detect = None,
+        **options: Unpack[EdgeOptions],
+    ) -> Image:  # fmt: skip
         """Takes the colours out of what is behind what is detected in a frame.
-
-        Args:
-            frame: A picture, BGR uint8 (H, W, 3) as OpenCV gives it.
-            verbose: As for `change_bg_img`, like all that follow.
-            detect: See there.
-            invert: See there.
-            hard: See there.
 
         Returns:
             The new picture, BGR uint8 (H, W, 3).
@@ -344,7 +235,7 @@ class alter_bg(VideoMethods, CameraMethods):
         Raises:
             EasysegError: As `change_bg_img`.
         """
-        change = Change(gray=True, classes=detect, invert=invert, hard=hard)
+        change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         return self._picture(frame, change, None, verbose)
 
     def _read(self, source: ImageSource) -> Image:

@@ -12,7 +12,7 @@ from easyseg.background import Change, change_file_drawing, find_segmenter, fram
 from easyseg.background.change import Draw
 from easyseg.engine import Segmenter
 from easyseg.errors import InputError
-from easyseg.options import Strength
+from easyseg.options import FrameOptions, Strength, pick
 from easyseg.pictures.image import ImageSource, read, write
 from easyseg.pipeline import Job, Segmenting, process_file
 from easyseg.result import Segmentation
@@ -69,11 +69,11 @@ class Making:
         change: Change,
         rate: float | None,
         target: PathLike | None,
-        smoothing: str,
+        options: FrameOptions,
     ) -> Image:
         """Changes a video file; gives the last picture, BGR uint8 (H, W, 3)."""
         segmenter = self._find(change.classes)
-        job = Job(segmenting=Segmenting(1, smoothing), frames_per_second=rate)
+        job = Job(segmenting=Segmenting(**pick(FrameOptions, options)), frames_per_second=rate)
         with change_file_drawing(source, target, segmenter, change, job) as draw:
             last = Last(draw)
             summary = process_file(source, target, segmenter, last, job)

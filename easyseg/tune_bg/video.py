@@ -1,45 +1,38 @@
 """`alter_bg`: the methods for video files."""
 
-from easyseg._types import ClassSelection, Color, Image, PathLike
+from typing_extensions import Unpack
+
+from easyseg._types import Image
 from easyseg.background import Change
-from easyseg.options import Fit
-from easyseg.pictures.image import ImageSource
+from easyseg.options import EdgeOptions, pick
+from easyseg.semantic.parameters import Video, VideoName, VideoRate
 from easyseg.tune_bg.making import Making, backdrop, strength
+from easyseg.tune_bg.parameters import (
+    Backdrop,
+    BackdropOptions,
+    Detect,
+    Extreme,
+    Low,
+    Moderate,
+    NewColor,
+    VideoBackdropOptions,
+    VideoEdgeOptions,
+    calm,
+)
 
 
 class VideoMethods(Making):
     """The part of `alter_bg` that is about video files."""
 
+    @calm
     def change_video_bg(
-        self,
-        video_path: PathLike,
-        b_image_path: ImageSource,
-        frames_per_second: float | None = None,
-        output_video_name: PathLike | None = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        fit: Fit = "stretch",
-        smoothing: str = "light",
-    ) -> Image:
+        self, video_path: Video, b_image_path: Backdrop, frames_per_second: VideoRate = None,
+        output_video_name: VideoName = None, detect: Detect = None,
+        **options: Unpack[VideoBackdropOptions],
+    ) -> Image:  # fmt: skip
         """Puts another background behind what is detected in a video.
 
         Sound and subtitles are kept. Nothing is printed; on a terminal there is a progress bar.
-
-        Args:
-            video_path: The video.
-            b_image_path: The new background: a picture, or a video, which plays in step.
-            frames_per_second: Rate at which the new video plays; None is the source's. Another
-                speed goes without sound.
-            output_video_name: The new video: `.mp4`, `.mov`, `.mkv`, `.webm`, `.avi`, `.gif`; None
-                writes none.
-            detect: What stays as it is: a class or several; None is everything but the background.
-            invert: Whether what is detected changes, and the rest stays.
-            hard: Whether edges are as the labels are, rather than soft.
-            fit: How the background is brought to size: `"stretch"` as PixelLib does, `"fill"` or
-                `"fit"`.
-            smoothing: `"off"`, `"light"` or `"strong"`: calms the edges over time.
 
         Returns:
             The last picture, BGR uint8 (H, W, 3).
@@ -49,32 +42,16 @@ class VideoMethods(Making):
             MediaError: If something cannot be read, or the video cannot be written.
             ModelError: If the model cannot be loaded.
         """
-        change = Change(**backdrop(b_image_path), classes=detect, invert=invert, hard=hard, fit=fit)
-        return self._video(video_path, change, frames_per_second, output_video_name, smoothing)
+        change = Change(**backdrop(b_image_path), classes=detect, **pick(BackdropOptions, options))
+        return self._video(video_path, change, frames_per_second, output_video_name, options)
 
+    @calm
     def color_video(
-        self,
-        video_path: PathLike,
-        colors: Color,
-        frames_per_second: float | None = None,
-        output_video_name: PathLike | None = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        smoothing: str = "light",
-    ) -> Image:
+        self, video_path: Video, colors: NewColor, frames_per_second: VideoRate = None,
+        output_video_name: VideoName = None, detect: Detect = None,
+        **options: Unpack[VideoEdgeOptions],
+    ) -> Image:  # fmt: skip
         """Puts a colour behind what is detected in a video.
-
-        Args:
-            video_path: The video.
-            colors: Red, green, blue, each 0 to 255.
-            frames_per_second: As for `change_video_bg`, like all that follow.
-            output_video_name: See there.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-            smoothing: See there.
 
         Returns:
             The last picture, BGR uint8 (H, W, 3).
@@ -82,36 +59,17 @@ class VideoMethods(Making):
         Raises:
             EasysegError: As `change_video_bg`.
         """
-        change = Change(color=colors, classes=detect, invert=invert, hard=hard)
-        return self._video(video_path, change, frames_per_second, output_video_name, smoothing)
+        change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
+        return self._video(video_path, change, frames_per_second, output_video_name, options)
 
+    @calm
     def blur_video(
-        self,
-        video_path: PathLike,
-        low: bool = False,
-        moderate: bool = False,
-        extreme: bool = False,
-        frames_per_second: float | None = None,
-        output_video_name: PathLike | None = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        smoothing: str = "light",
-    ) -> Image:
+        self, video_path: Video, low: Low = False, moderate: Moderate = False,
+        extreme: Extreme = False, frames_per_second: VideoRate = None,
+        output_video_name: VideoName = None, detect: Detect = None,
+        **options: Unpack[VideoEdgeOptions],
+    ) -> Image:  # fmt: skip
         """Blurs what is behind what is detected in a video.
-
-        Args:
-            video_path: The video.
-            low: Whether to blur a little.
-            moderate: Whether to blur moderately, which is the default.
-            extreme: Whether to blur a lot; of several the strongest counts.
-            frames_per_second: As for `change_video_bg`, like all that follow.
-            output_video_name: See there.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-            smoothing: See there.
 
         Returns:
             The last picture, BGR uint8 (H, W, 3).
@@ -122,32 +80,17 @@ class VideoMethods(Making):
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
-            invert=invert,
-            hard=hard,
+            **pick(EdgeOptions, options),
         )
-        return self._video(video_path, change, frames_per_second, output_video_name, smoothing)
+        return self._video(video_path, change, frames_per_second, output_video_name, options)
 
+    @calm
     def gray_video(
-        self,
-        video_path: PathLike,
-        frames_per_second: float | None = None,
-        output_video_name: PathLike | None = None,
-        detect: ClassSelection | None = None,
-        *,
-        invert: bool = False,
-        hard: bool = False,
-        smoothing: str = "light",
-    ) -> Image:
+        self, video_path: Video, frames_per_second: VideoRate = None,
+        output_video_name: VideoName = None, detect: Detect = None,
+        **options: Unpack[VideoEdgeOptions],
+    ) -> Image:  # fmt: skip
         """Takes the colours out of what is behind what is detected in a video.
-
-        Args:
-            video_path: The video.
-            frames_per_second: As for `change_video_bg`, like all that follow.
-            output_video_name: See there.
-            detect: See there.
-            invert: See there.
-            hard: See there.
-            smoothing: See there.
 
         Returns:
             The last picture, BGR uint8 (H, W, 3).
@@ -155,5 +98,5 @@ class VideoMethods(Making):
         Raises:
             EasysegError: As `change_video_bg`.
         """
-        change = Change(gray=True, classes=detect, invert=invert, hard=hard)
-        return self._video(video_path, change, frames_per_second, output_video_name, smoothing)
+        change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
+        return self._video(video_path, change, frames_per_second, output_video_name, options)
