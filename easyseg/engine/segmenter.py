@@ -103,8 +103,8 @@ class Segmenter:
         """Segments one picture, or several.
 
         Args:
-            source: Whatever `easyseg.pictures.image.read` reads: a path, a URL, bytes, a file object,
-                a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
+            source: Whatever `easyseg.pictures.image.read` reads: a path, a URL, bytes, a file
+                object, a PIL image, a numpy array, a torch tensor. Or a list or tuple of them.
 
         Returns:
             A Segmentation at the picture's own size; a list of them for a list or a tuple. A

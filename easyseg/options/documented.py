@@ -23,7 +23,7 @@ class UnknownOptionError(InputError, TypeError):
     """There is no option of this name."""
 
 
-def documented(**defaults: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
+def documented(ends: str = "", /, **defaults: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     """Shows what `**options: Unpack[SomeOptions]` stands for, to people as to programs.
 
     `help()`, `inspect.signature` and Shift-Tab see each option with its type, default and
@@ -31,6 +31,7 @@ def documented(**defaults: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
     Other parameters whose type is `Annotated` with a `Doc` are documented by that, too.
 
     Args:
+        ends: Sections that close the docstring, where several functions have them in common.
         **defaults: Those of the function's own, where they are not the options' usual ones.
     """
 
@@ -52,7 +53,8 @@ def documented(**defaults: Any) -> Callable[[Callable[P, R]], Callable[P, R]]:
         call.__signature__ = signature.replace(  # type: ignore[attr-defined]
             parameters=[*parameters, *map(_parameter, stated)]
         )
-        call.__doc__ = with_arguments(function.__doc__, entries)
+        parts = filter(None, (inspect.cleandoc(function.__doc__ or ""), ends))
+        call.__doc__ = with_arguments("\n\n".join(parts), entries)
         call.__options__ = stated  # type: ignore[attr-defined]
         return call
 

@@ -99,16 +99,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, f_image_path: Picture, b_image_path: Backdrop, output_image_name: PictureName = None,
         verbose: Verbose = None, detect: Detect = None, **options: Unpack[BackdropOptions],
     ) -> Image:  # fmt: skip
-        """Puts another picture behind what is detected in a picture.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3), of the first one's size.
-
-        Raises:
-            InputError: If an option or a class is wrong.
-            MediaError: If a picture cannot be read or written.
-            ModelError: If the model cannot be loaded.
-        """
+        """Puts another picture behind what is detected in a picture."""
         change = Change(
             image=self._read(b_image_path), classes=detect, **pick(BackdropOptions, options)
         )
@@ -119,14 +110,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, frame: FramePicture, b_image_path: Backdrop, verbose: Verbose = None,
         detect: Detect = None, **options: Unpack[BackdropOptions],
     ) -> Image:  # fmt: skip
-        """Puts another picture behind what is detected in a frame.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Puts another picture behind what is detected in a frame."""
         change = Change(
             image=self._read(b_image_path), classes=detect, **pick(BackdropOptions, options)
         )
@@ -137,14 +121,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, image_path: Picture, colors: NewColor, output_image_name: PictureName = None,
         verbose: Verbose = None, detect: Detect = None, **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Puts a colour behind what is detected in a picture.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3), of the first one's size.
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Puts a colour behind what is detected in a picture."""
         change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         return self._picture(image_path, change, output_image_name, verbose)
 
@@ -153,14 +130,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, frame: FramePicture, colors: NewColor, verbose: Verbose = None,
         detect: Detect = None, **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Puts a colour behind what is detected in a frame.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Puts a colour behind what is detected in a frame."""
         change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         return self._picture(frame, change, None, verbose)
 
@@ -170,14 +140,7 @@ class alter_bg(VideoMethods, CameraMethods):
         extreme: Extreme = False, output_image_name: PictureName = None, verbose: Verbose = None,
         detect: Detect = None, **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Blurs what is behind what is detected in a picture.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3), of the first one's size.
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Blurs what is behind what is detected in a picture."""
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
@@ -191,14 +154,7 @@ class alter_bg(VideoMethods, CameraMethods):
         extreme: Extreme = False, verbose: Verbose = None, detect: Detect = None,
         **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Blurs what is behind what is detected in a frame.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Blurs what is behind what is detected in a frame."""
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
@@ -211,14 +167,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, image_path: Picture, output_image_name: PictureName = None, verbose: Verbose = None,
         detect: Detect = None, **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Takes the colours out of what is behind what is detected in a picture.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3), of the first one's size.
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Takes the colours out of what is behind what is detected in a picture."""
         change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         return self._picture(image_path, change, output_image_name, verbose)
 
@@ -227,14 +176,7 @@ class alter_bg(VideoMethods, CameraMethods):
         self, frame: FramePicture, verbose: Verbose = None, detect: Detect = None,
         **options: Unpack[EdgeOptions],
     ) -> Image:  # fmt: skip
-        """Takes the colours out of what is behind what is detected in a frame.
-
-        Returns:
-            The new picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_bg_img`.
-        """
+        """Takes the colours out of what is behind what is detected in a frame."""
         change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         return self._picture(frame, change, None, verbose)
 

@@ -31,7 +31,7 @@ from easyseg.tune_bg.parameters import (
     Low,
     Moderate,
     NewColor,
-    pixellib,
+    live,
 )
 
 
@@ -42,48 +42,31 @@ class CameraMethods(Making):
     or `max_frames`; a video is complete in every case, and plays at the speed of life.
     """
 
-    @pixellib
+    @live
     def change_camera_bg(
         self, cam: Camera, b_image_path: Backdrop, frames_per_second: CameraRate = None,
         check_fps: CheckFps = False, show_frames: ShowFrames = False, frame_name: FrameName = None,
         verbose: Verbose = None, output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[CameraBackdropOptions],
     ) -> Image:  # fmt: skip
-        """Puts another background behind what is detected in a camera's picture.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            InputError: If an option or a class is wrong.
-            MediaError: If the camera cannot be opened or gives no picture, or something cannot be
-                shown or written.
-            ModelError: If the model cannot be loaded.
-        """
+        """Puts another background behind what is detected in a camera's picture."""
         change = Change(**backdrop(b_image_path), classes=detect, **pick(BackdropOptions, options))
         shown = (frames_per_second, output_video_name, show_frames, frame_name)
         return self._camera(cam, change, shown, (check_fps, verbose), options)
 
-    @pixellib
+    @live
     def color_camera(
         self, cam: Camera, colors: NewColor, frames_per_second: CameraRate = None,
         check_fps: CheckFps = False, show_frames: ShowFrames = False, frame_name: FrameName = None,
         verbose: Verbose = None, output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[CameraEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Puts a colour behind what is detected in a camera's picture.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_camera_bg`.
-        """
+        """Puts a colour behind what is detected in a camera's picture."""
         change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         shown = (frames_per_second, output_video_name, show_frames, frame_name)
         return self._camera(cam, change, shown, (check_fps, verbose), options)
 
-    @pixellib
+    @live
     def blur_camera(
         self, cam: Camera, low: Low = False, moderate: Moderate = False, extreme: Extreme = False,
         frames_per_second: CameraRate = None, check_fps: CheckFps = False,
@@ -91,14 +74,7 @@ class CameraMethods(Making):
         output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[CameraEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Blurs what is behind what is detected in a camera's picture.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_camera_bg`.
-        """
+        """Blurs what is behind what is detected in a camera's picture."""
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
@@ -107,21 +83,14 @@ class CameraMethods(Making):
         shown = (frames_per_second, output_video_name, show_frames, frame_name)
         return self._camera(cam, change, shown, (check_fps, verbose), options)
 
-    @pixellib
+    @live
     def gray_camera(
         self, cam: Camera, frames_per_second: CameraRate = None, check_fps: CheckFps = False,
         show_frames: ShowFrames = False, frame_name: FrameName = None, verbose: Verbose = None,
         output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[CameraEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Takes the colours out of what is behind what is detected in a camera's picture.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_camera_bg`.
-        """
+        """Takes the colours out of what is behind what is detected in a camera's picture."""
         change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         shown = (frames_per_second, output_video_name, show_frames, frame_name)
         return self._camera(cam, change, shown, (check_fps, verbose), options)
@@ -135,8 +104,8 @@ class CameraMethods(Making):
         options: CameraEdgeOptions,
     ) -> Image:
         segmenting = Segmenting(**pick(FrameOptions, options))
-        live = replace(live_of(*shown, options["display"]), segmenting=segmenting)
+        shape = replace(live_of(*shown, options["display"]), segmenting=segmenting)
         with released(source), CameraSource(source, **pick(CaptureOptions, options)) as camera:
-            summary = change_live(camera, self._find(change.classes), change, live)
+            summary = change_live(camera, self._find(change.classes), change, shape)
         report(summary, logger, *told)
         return as_bgr(summary.picture)

@@ -50,8 +50,20 @@ class CameraBackdropOptions(FitOptions, CameraEdgeOptions, total=False):
     """What a camera with another picture behind it takes."""
 
 
-pixellib = documented(fit="stretch")
+_ENDS = """\
+Returns:
+    The {} picture, BGR uint8 (H, W, 3) of the source's size.
+
+Raises:
+    InputError: If an option or a class is wrong.
+    MediaError: If something cannot be opened, read, shown or written.
+    ModelError: If the model cannot be loaded."""
+
+pixellib = documented(_ENDS.format("new"), fit="stretch")
 """Documents a method; a new background is brought to size as PixelLib does it."""
 
-calm = documented(fit="stretch", smoothing="light")
+calm = documented(_ENDS.format("last"), fit="stretch", smoothing="light")
 """Documents one for videos."""
+
+live = documented(_ENDS.format("last"), fit="stretch")
+"""Documents one for cameras."""

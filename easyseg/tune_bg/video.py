@@ -33,14 +33,6 @@ class VideoMethods(Making):
         """Puts another background behind what is detected in a video.
 
         Sound and subtitles are kept. Nothing is printed; on a terminal there is a progress bar.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            InputError: If an option or a class is wrong.
-            MediaError: If something cannot be read, or the video cannot be written.
-            ModelError: If the model cannot be loaded.
         """
         change = Change(**backdrop(b_image_path), classes=detect, **pick(BackdropOptions, options))
         return self._video(video_path, change, frames_per_second, output_video_name, options)
@@ -51,14 +43,7 @@ class VideoMethods(Making):
         output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[VideoEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Puts a colour behind what is detected in a video.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_video_bg`.
-        """
+        """Puts a colour behind what is detected in a video."""
         change = Change(color=colors, classes=detect, **pick(EdgeOptions, options))
         return self._video(video_path, change, frames_per_second, output_video_name, options)
 
@@ -69,14 +54,7 @@ class VideoMethods(Making):
         output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[VideoEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Blurs what is behind what is detected in a video.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_video_bg`.
-        """
+        """Blurs what is behind what is detected in a video."""
         change = Change(
             blur=strength(low=low, moderate=moderate, extreme=extreme),
             classes=detect,
@@ -90,13 +68,6 @@ class VideoMethods(Making):
         output_video_name: VideoName = None, detect: Detect = None,
         **options: Unpack[VideoEdgeOptions],
     ) -> Image:  # fmt: skip
-        """Takes the colours out of what is behind what is detected in a video.
-
-        Returns:
-            The last picture, BGR uint8 (H, W, 3).
-
-        Raises:
-            EasysegError: As `change_video_bg`.
-        """
+        """Takes the colours out of what is behind what is detected in a video."""
         change = Change(gray=True, classes=detect, **pick(EdgeOptions, options))
         return self._video(video_path, change, frames_per_second, output_video_name, options)

@@ -9,8 +9,7 @@ from mjpeg import mjpeg_server
 from PIL import Image
 from reds import RedIsAPerson, scene, write_clip, write_waves
 
-from easyseg.cli import background, main
-from easyseg.cli import segment as command
+from easyseg.cli import background, main, work
 from easyseg.pictures import image as media
 from easyseg.videos.source import VideoSource
 
@@ -21,8 +20,7 @@ CORNER, CENTER = (2, 2), (24, 30)
 def here(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> Path:
     """A folder with a photograph, a clip and a background; red is a person."""
     monkeypatch.chdir(tmp_path)
-    for module in (command, background):
-        monkeypatch.setattr(module, "make_segmenter", lambda _options: RedIsAPerson())
+    monkeypatch.setattr(work, "make_segmenter", lambda _options: RedIsAPerson())
     media.write(tmp_path / "photo.png", scene())
     media.write(tmp_path / "beach.png", np.full((4, 4, 3), (9, 8, 7), np.uint8))
     write_clip(tmp_path / "clip.mp4")

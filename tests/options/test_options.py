@@ -1,9 +1,9 @@
 """Options are stated once, and seen everywhere."""
 
 import argparse
+import importlib.util
 import inspect
 import os
-import shutil
 import subprocess
 import sys
 from pathlib import Path
@@ -192,15 +192,15 @@ LINES = {number for number, line in enumerate(WRONG.splitlines(), 1) if "# wrong
 @pytest.mark.slow
 @pytest.mark.parametrize("checker", ["mypy", "pyright"])
 def test_type_checkers_catch_what_is_misspelt(checker: str, tmp_path: Path):
-    program = shutil.which(checker, path=str(Path(sys.executable).parent)) or shutil.which(checker)
-    if program is None:
+    if importlib.util.find_spec(checker) is None:
         pytest.skip(f"{checker} is not installed")
     (tmp_path / "wrong.py").write_text(WRONG)
     extra = ["--pythonpath", sys.executable] if checker == "pyright" else ["--python-executable",
              sys.executable]  # fmt: skip
     root = str(Path(easyseg.__file__).parent.parent)
     done = subprocess.run(
-        [program, *extra, "wrong.py"], cwd=tmp_path, capture_output=True, text=True, check=False,
+        [sys.executable, "-m", checker, *extra, "wrong.py"],
+        cwd=tmp_path, capture_output=True, text=True, check=False,
         env=os.environ | {"MYPYPATH": root, "PYTHONPATH": root},
     )  # fmt: skip
     found = {
