@@ -18,8 +18,8 @@ from easyseg import options
 from easyseg.engine.backends import BACKENDS
 from easyseg.options import Field, Option, UnknownOptionError, documented, fields, pick
 from easyseg.pipeline import Job
+from easyseg.pipeline.smoothing import STRENGTHS as SMOOTHINGS
 from easyseg.render.effects import STRENGTHS
-from easyseg.smoothing import STRENGTHS as SMOOTHINGS
 
 FUNCTIONS = [
     easyseg.segment, easyseg.stream, easyseg.segment_video, easyseg.segment_camera,

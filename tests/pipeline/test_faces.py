@@ -13,7 +13,7 @@ from signatures import positional
 import easyseg
 from easyseg import api, engine
 from easyseg.cli import main
-from easyseg.cli.segment import draw
+from easyseg.cli.work import draw
 from easyseg.errors import InputError, MediaError
 from easyseg.labels import PASCAL_VOC
 from easyseg.pictures import image as media
@@ -233,7 +233,7 @@ class TestCommandLine:
                 raise KeyboardInterrupt
             return draw(result, options)
 
-        monkeypatch.setattr("easyseg.cli.segment.draw", interrupted)
+        monkeypatch.setattr("easyseg.cli.work.draw", interrupted)
         command = [str(clip), "-o", "o.mp4", "--resume", "--json"]
         assert main(command) == 130
         assert main([*command, "--alpha", "0.1"]) == 2
