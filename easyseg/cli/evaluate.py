@@ -7,9 +7,9 @@ from pathlib import Path
 from typing import TYPE_CHECKING
 
 from easyseg.cli import work
-from easyseg.cli.flags import add_flags, numbers
+from easyseg.cli.flags import add_flags
 from easyseg.errors import InputError
-from easyseg.options import ModelOptions, RunningOptions, pick
+from easyseg.options import EvaluateOptions, ModelOptions, pick
 
 if TYPE_CHECKING:
     from easyseg.evaluation import Evaluation
@@ -31,20 +31,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "classes are",
     )  # fmt: skip
     add("--data", metavar="PATH", nargs="+", help="where the photographs and masks are")
-    add("--split", metavar="NAME", default="val", help="part of the data (default: val)")
-    add("--flip", action="store_true", help="average with the mirrored photograph")
-    add(
-        "--scales", metavar="A,B", type=_numbers, default=(1.0,),
-        help="average over these sizes, relative to the model's own",
-    )  # fmt: skip
-    add(
-        "--reduce-zero-label", action="store_true",
-        help="the masks count their classes from 1, and their 0 is void",
-    )  # fmt: skip
-    add("--limit", metavar="N", type=int, help="only the first N photographs")
     add("--json", metavar="FILE", help="write settings and scores there; - is standard output")
     work.add_common(parser, quiet="no progress bar, no table")
-    add_flags(parser, ModelOptions, RunningOptions)
+    add_flags(parser, ModelOptions, EvaluateOptions)
 
 
 def run(options: argparse.Namespace) -> int:
@@ -67,13 +56,8 @@ def run(options: argparse.Namespace) -> int:
         data,
         model=options.model,
         dataset=dataset,
-        split=options.split,
-        flip=options.flip,
-        scales=options.scales,
-        reduce_zero_label=options.reduce_zero_label,
-        limit=options.limit,
         progress=not options.quiet and sys.stderr is not None and sys.stderr.isatty(),
-        **pick(RunningOptions, vars(options)),
+        **pick(EvaluateOptions, vars(options)),
     )
     _report(result, options)
     return 0
@@ -107,8 +91,3 @@ def _data(dataset: str | None, data: list[str] | None) -> tuple[str | None, list
     if data is None:
         raise InputError("say where the labelled photographs are: --data PATH")
     return known, data if len(data) > 1 else data[0]
-
-
-def _numbers(text: str) -> tuple[float, ...]:
-    """Reads `0.75,1,1.25`."""
-    return numbers(text, "0.75,1,1.25")

@@ -163,4 +163,8 @@ def _color(text: str) -> tuple[int, ...]:
     return color
 
 
-_READERS: dict[str, Callable[[str], Any]] = {"ClassSelection": _classes, "Color": _color}
+_READERS: dict[str, Callable[[str], Any]] = {
+    "ClassSelection": _classes,
+    "Color": _color,
+    "Sequence[float]": lambda text: numbers(text, "0.75,1,1.25"),
+}

@@ -10,7 +10,7 @@ from typing import Any, get_type_hints
 
 from easyseg.cli import work
 from easyseg.cli.flags import add_flags, numbers
-from easyseg.options import EngineOptions
+from easyseg.options import EngineOptions, MeasuringOptions
 from easyseg.training.settings import Settings
 
 _EPILOG = """\
@@ -42,7 +42,6 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--classes", metavar="FILE",
         help="a text file with the name of a class in each line; or voc, or ade20k",
     )  # fmt: skip
-    add("--split", metavar="NAME", default="train", help="part of the data (default: train)")
     add("--validation", metavar="PATH", nargs="+", help="labelled photographs to measure on")
     add(
         "--hold-out", metavar="SHARE", type=float,
@@ -54,12 +53,9 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         "--unlabelled", metavar="PATH", nargs="+",
         help="photographs without labels that the teacher labels",
     )  # fmt: skip
-    add(
-        "--reduce-zero-label", action="store_true",
-        help="the masks count their classes from 1, and their 0 is void",
-    )  # fmt: skip
     work.add_common(parser, quiet="no progress bar")
-    add_flags(parser, EngineOptions, leave_out=["precision", "backend"])
+    others = ["precision", "backend", "flip", "scales", "limit"]
+    add_flags(parser, EngineOptions, MeasuringOptions, leave_out=others, split="train")
     _add_settings(parser.add_argument_group("settings"))
 
 

@@ -19,7 +19,7 @@ from easyseg.engine.views import look
 from easyseg.errors import InputError
 from easyseg.evaluation.metrics import Accumulator, Scores
 from easyseg.labels import LabelSet
-from easyseg.options import DatasetName, RunningOptions, documented
+from easyseg.options import DatasetName, EvaluateOptions, RunningOptions, documented, pick
 from easyseg.transforms import Geometry
 
 BLOCK_BYTES = 1 << 25
@@ -100,13 +100,8 @@ def evaluate(
     *,
     model: PathLike | Segmenter = "fast",
     dataset: str | LabelSet | None = None,
-    split: str = "val",
-    flip: bool = False,
-    scales: Sequence[float] = (1.0,),
-    reduce_zero_label: bool = False,
-    limit: int | None = None,
     progress: bool = False,
-    **options: Unpack[RunningOptions],
+    **options: Unpack[EvaluateOptions],
 ) -> Evaluation:
     """Measures a model.
 
@@ -121,11 +116,6 @@ def evaluate(
         model: A tier, a name, the path of a checkpoint, or a Segmenter, which runs as it is.
         dataset: The classes of the masks, `"voc"` or `"ade20k"`. None takes the data's own, or
             those of the model where the data bring none.
-        split: Which part of the data, where it has parts.
-        flip: Whether to average with the mirrored photograph.
-        scales: Sizes to average over, relative to the model's own.
-        reduce_zero_label: Whether masks in a folder or a tar file count their classes from 1.
-        limit: Take only so many photographs, the first ones; None takes all.
         progress: Whether to show a progress bar.
 
     Returns:
@@ -136,18 +126,20 @@ def evaluate(
         MediaError: If a photograph or a mask cannot be read.
         ModelError: If the model cannot be loaded.
     """
-    views = _checked_scales(scales)
+    views, flip, split = _checked_scales(options["scales"]), options["flip"], options["split"]
     if isinstance(model, (str, bytes)) or not callable(model):
         wanted = _dataset_name(data, model, dataset, split)
-        segmenter = Segmenter(model, dataset=cast(DatasetName | None, wanted), **options)
+        segmenter = Segmenter(
+            model, dataset=cast(DatasetName | None, wanted), **pick(RunningOptions, options)
+        )
     else:
         segmenter = model
     if not isinstance(data, Dataset):
         classes = segmenter.label_set if dataset is None else labels.get(dataset)
         data = datasets.open_dataset(
-            data, split=split, label_set=classes, reduce_zero_label=reduce_zero_label
+            data, split=split, label_set=classes, reduce_zero_label=options["reduce_zero_label"]
         )
-    data = _limited(_with_classes(data, segmenter.label_set, segmenter.name), limit)
+    data = _limited(_with_classes(data, segmenter.label_set, segmenter.name), options["limit"])
 
     def predict(image: Image) -> LabelMap:
         if views == (1.0,) and not flip:

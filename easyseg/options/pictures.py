@@ -12,6 +12,8 @@ from typing_extensions import Doc, TypedDict
 from easyseg.options.field import Option
 
 if TYPE_CHECKING:
+    from collections.abc import Sequence
+
     import torch
 
     from easyseg._types import ClassSelection, Color, PathLike
@@ -153,6 +155,37 @@ class QualityOptions(TypedDict, total=False):
             "a TIFF that is too large for memory always is, and goes from file to file",
             unit="PIXELS",
         ),
+    ]
+
+
+class MeasuringOptions(TypedDict, total=False):
+    """How a model is measured."""
+
+    split: Annotated[
+        str,
+        Doc("Which part of the data, where it has parts."),
+        Option("part of the data", "val", "NAME"),
+    ]
+    flip: Annotated[
+        bool,
+        Doc("Whether to average with the mirrored photograph."),
+        Option("average with the mirrored photograph", default=False),
+    ]
+    scales: Annotated[
+        "Sequence[float]",
+        Doc("Sizes to average over, relative to the model's own."),
+        Option("average over these sizes, relative to the model's own (by default 1)", (1.0,),
+               "A,B"),
+    ]  # fmt: skip
+    reduce_zero_label: Annotated[
+        bool,
+        Doc("Whether masks in a folder or a tar file count their classes from 1."),
+        Option("the masks count their classes from 1, and their 0 is void", default=False),
+    ]
+    limit: Annotated[
+        int | None,
+        Doc("Take only so many photographs, the first ones; None takes all."),
+        Option("only the first N photographs", unit="N"),
     ]
 
 

@@ -14,6 +14,7 @@ from easyseg.options.pictures import (
     EngineOptions,
     FrontOptions,
     LookingOptions,
+    MeasuringOptions,
     ModelOptions,
     MovingOptions,
     OverlayOptions,
@@ -53,6 +54,10 @@ class QuantizeOptions(DatasetOptions, ResolutionOptions, StrideOptions, total=Fa
 
 class NetworkOptions(DatasetOptions, RunningOptions, total=False):
     """How a network is loaded."""
+
+
+class EvaluateOptions(MeasuringOptions, RunningOptions, total=False):
+    """What `easyseg.evaluate` takes."""
 
 
 class CallOptions(ReadingOptions, QualityOptions, total=False):
