@@ -48,7 +48,7 @@ from easyseg.result import Segmentation
 from easyseg.transforms import Geometry, Preprocess, lay_out, restore
 
 NAMES = (
-    "deeplabv3plus_efficientnet_lite0.ade20k",
+    "deeplabv3plus_mobilenet_v2_tensorflow.ade20k",
     "efficientvit_seg_b1.ade20k",
     "segformer_b0.ade20k",
     "deeplabv3plus_resnet50.ade20k",

@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
     from easyseg.checkpoints import StateDict
 
-TIERS = ("builtin", "fast", "balanced", "best")
+TIERS = ("builtin", "live", "fast", "balanced", "best")
 """Names for "whatever suits": each data set has one record for each of them."""
 
 DEFAULT_DATASET = "ade20k"
@@ -33,7 +33,7 @@ class Weights:
     """One pretrained checkpoint and all that is known of it.
 
     Attributes:
-        name: Architecture and data set, `deeplabv3plus_efficientnet_lite0.voc`.
+        name: Architecture and data set, `deeplabv3plus_mobilenet_v2_tensorflow.voc`.
         title: The architecture for people, `DeepLabV3+ EfficientNet-Lite0`.
         build: `build(num_classes, output_stride=...)` makes the untrained module.
         num_classes: Number of outputs of the checkpoint.
@@ -51,7 +51,8 @@ class Weights:
         metrics: What was measured, by name, in percent.
         measured_on: The data and the way the metrics were measured.
         file: Name of the built-in file, in `weights/`; None for others.
-        urls: Where the file is published, in the order in which they are tried.
+        urls: Where the file is published, in the order in which they are tried. Without a file and
+            an address, the record is an architecture only, to be trained.
         rename: From the published keys to the module's; drops what the module does not use. None
             where they are the same.
         first_class: Output of the class with id 0: 1 where output 0 means "no class".
@@ -88,6 +89,11 @@ class Weights:
     bf16_loss: float | None = None
 
     @property
+    def has_weights(self) -> bool:
+        """Whether there is a file, built in or published; False for an architecture alone."""
+        return self.file is not None or bool(self.urls)
+
+    @property
     def dataset(self) -> str:
         """Name of the label set, whether it is given by name or itself."""
         return labels.get(self.label_set).name
@@ -99,6 +105,7 @@ MODELS = (
     "easyseg.models.deeplabv3_torchvision:WEIGHTS",
     "easyseg.models.deeplabv3plus:WEIGHTS",
     "easyseg.models.deeplabv3plus_bubbliiiing:WEIGHTS",
+    "easyseg.models.deeplabv3plus_mobilenet_v2_tensorflow:WEIGHTS",
     "easyseg.models.deeplabv3plus_openmmlab:WEIGHTS",
     "easyseg.models.deeplabv3plus_xception65:WEIGHTS",
     "easyseg.models.efficientvit_seg:WEIGHTS",
@@ -126,11 +133,12 @@ def register(*records: Weights) -> None:
     _add(records, _RECORDS)
 
 
-def names(dataset: str | None = None) -> list[str]:
+def names(dataset: str | None = None, *, untrained: bool = False) -> list[str]:
     """Lists the names of all records.
 
     Args:
         dataset: Only those of this data set, by any of its names.
+        untrained: Whether to list those without weights, too.
 
     Returns:
         Names, in the order of registration.
@@ -139,9 +147,10 @@ def names(dataset: str | None = None) -> list[str]:
         InputError: If there is no such data set.
     """
     _load_models()
-    if dataset is None:
-        return list(_RECORDS)
-    return [weights.name for weights in _of_dataset(labels.get(dataset).name, _RECORDS)]
+    records = (
+        _RECORDS.values() if dataset is None else _of_dataset(labels.get(dataset).name, _RECORDS)
+    )
+    return [weights.name for weights in records if weights.has_weights or untrained]
 
 
 def get(name: str) -> Weights:

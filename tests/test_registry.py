@@ -9,7 +9,10 @@ import pytest
 from easyseg import registry
 from easyseg.errors import InputError
 
-BUILT_IN = ["deeplabv3plus_efficientnet_lite0.voc", "deeplabv3plus_efficientnet_lite0.ade20k"]
+BUILT_IN = [
+    "deeplabv3plus_mobilenet_v2_tensorflow.voc",
+    "deeplabv3plus_mobilenet_v2_tensorflow.ade20k",
+]
 
 
 def test_names():

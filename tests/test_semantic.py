@@ -395,7 +395,7 @@ class TestLoading:
         with pytest.raises(InputError, match="nonesuch"):
             segmenter.load_ade20k_model("nonesuch")
         with pytest.raises(InputError, match="ade20k"):
-            segmenter.load_ade20k_model("deeplabv3plus_efficientnet_lite0.voc")
+            segmenter.load_ade20k_model("deeplabv3plus_mobilenet_v2_tensorflow.voc")
 
 
 class TestForReal:

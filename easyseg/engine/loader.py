@@ -137,7 +137,10 @@ def remote_file(weights: Weights) -> download.RemoteFile:
         ModelError: If it is published nowhere.
     """
     if not weights.urls:
-        raise ModelError(f"the weights {weights.name!r} are published nowhere")
+        raise ModelError(
+            f"the weights {weights.name!r} are published nowhere: easyseg train makes some, and "
+            "its file is then given by its path"
+        )
     extension = PurePosixPath(urlsplit(weights.urls[0]).path).suffix or ".pth"
     name = f"{weights.name}{extension}"
     return download.RemoteFile(name, weights.urls, weights.sha256, weights.size)
@@ -250,7 +253,7 @@ def _candidates(state_dict: checkpoints.StateDict) -> list[_Candidate]:
     """
     renamed: dict[Rename | None, tuple[checkpoints.StateDict, int]] = {}
     by_distance: list[tuple[int, _Candidate]] = []
-    for name in registry.names():
+    for name in registry.names(untrained=True):
         weights = registry.get(name)
         num_classes = _num_classes(weights, state_dict)
         if num_classes is None:

@@ -1,4 +1,4 @@
-"""DeepLabV3+ over EfficientNet-Lite: the family of the built-in models.
+"""DeepLabV3+ over EfficientNet-Lite, for trainings that begin with ImageNet's weights.
 
 Chen et al., "Encoder-Decoder with Atrous Separable Convolution for Semantic Image Segmentation",
 2018, https://arxiv.org/abs/1802.02611.
@@ -121,46 +121,26 @@ PREPROCESS = Preprocess(
 """EfficientNet-Lite's scaling. Larger pictures were measured to be no better, and sides that are no
 multiple of anything to do as well as padded ones."""
 
-VOC = Weights(
-    name="deeplabv3plus_efficientnet_lite0.voc",
-    title="DeepLabV3+ EfficientNet-Lite0",
-    build=functools.partial(DeepLabV3Plus, encoder_size=0, output_stride=32),
-    num_classes=21,
-    label_set="voc",
-    preprocess=PREPROCESS,
-    output_stride=32,
-    classifier="classifier.weight",
-    file="deeplabv3plus_efficientnet_lite0.voc.pt",
-    sha256="42dfce0e7272a4f8aa9151dd69a734842c660728df74bae27ea89d87a4793489",
-    size=6_738_069,
-    parameters=3_262_773,
-    licence="MIT",
-    source="weights/deeplabv3plus_efficientnet_lite0.voc.md",
-    metrics={"mIoU": 57.39, "pixel accuracy": 90.05},
-    bf16_loss=0.24,
-    measured_on="161 images of the PASCAL VOC 2012 val list, single scale, original size",
-    tiers=("builtin", "fast"),
-)
 
-ADE20K = Weights(
-    name="deeplabv3plus_efficientnet_lite0.ade20k",
-    title="DeepLabV3+ EfficientNet-Lite0",
-    build=functools.partial(DeepLabV3Plus, encoder_size=0, output_stride=32),
-    num_classes=150,
-    label_set="ade20k",
-    preprocess=PREPROCESS,
-    output_stride=32,
-    classifier="classifier.weight",
-    file="deeplabv3plus_efficientnet_lite0.ade20k.pt",
-    sha256="bc997c835078df8f95f4741265f94b786a742b45a8aa2b3b09c214cd250490e1",
-    size=6_776_591,
-    parameters=3_279_414,
-    licence="MIT",
-    source="weights/deeplabv3plus_efficientnet_lite0.ade20k.md",
-    metrics={"teacher agreement": 76.14},
-    bf16_loss=0.02,
-    measured_on="243 held-out scenes, share of the pixels where its teacher says the same",
-    tiers=("builtin",),
-)
+def _architecture(label_set: str, num_classes: int, parameters: int) -> Weights:
+    """A record without weights, for trainings and the files that they make."""
+    return Weights(
+        name=f"deeplabv3plus_efficientnet_lite0.{label_set}",
+        title="DeepLabV3+ EfficientNet-Lite0",
+        build=functools.partial(DeepLabV3Plus, encoder_size=0, output_stride=32),
+        num_classes=num_classes,
+        label_set=label_set,
+        preprocess=PREPROCESS,
+        output_stride=32,
+        classifier="classifier.weight",
+        sha256="",
+        size=0,
+        parameters=parameters,
+        licence="MIT",
+        source="",
+        metrics={},
+        measured_on="",
+    )
 
-WEIGHTS = (VOC, ADE20K)
+
+WEIGHTS = (_architecture("voc", 21, 3_262_773), _architecture("ade20k", 150, 3_279_414))

@@ -2,6 +2,7 @@
 
 import functools
 from collections.abc import Callable
+from typing import cast
 
 import torch
 from torch import nn
@@ -94,10 +95,25 @@ class ConvNorm(nn.Module):
 
     def forward(self, x: torch.Tensor) -> torch.Tensor:
         """Maps (N, in_channels, h, w) to (N, out_channels, ceil(h / stride), ceil(w / stride))."""
-        if self.pads_same:
-            x = pad_same(x, self.conv.kernel_size[0], self.conv.stride[0], self.conv.dilation[0])
-        out: torch.Tensor = self.activation(self.norm(self.conv(x)))
+        out: torch.Tensor = self.activation(self.norm(self._convolve(x)))
         return out
+
+    def _convolve(self, x: torch.Tensor) -> torch.Tensor:
+        conv = self.conv
+        if not self.pads_same:
+            return cast(torch.Tensor, conv(x))
+        size, dilation = conv.kernel_size[0], conv.dilation[0]
+        if _pads_evenly(x, conv.stride[0]):
+            even = dilation * (size // 2)  # which the convolution does without a copy
+            return F.conv2d(x, conv.weight, conv.bias, conv.stride, even, dilation, conv.groups)
+        return cast(torch.Tensor, conv(pad_same(x, size, conv.stride[0], dilation)))
+
+
+def _pads_evenly(x: torch.Tensor, stride: int) -> bool:
+    """Tells whether "SAME" is even on all sides; a trace, which is for all sizes, cannot say so."""
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+        return False
+    return stride == 2 and all(side % 2 == 1 for side in x.shape[-2:])
 
 
 class SeparableConv(nn.Sequential):
@@ -108,7 +124,8 @@ class SeparableConv(nn.Sequential):
         out_channels: Channels that go out.
         stride: Stride of the depthwise convolution.
         dilation: Dilation of the depthwise convolution.
-        eps: Of both batch normalisations.
+        bias: Whether both convolutions have a bias.
+        eps: Of both batch normalisations; None leaves them out.
         momentum: Of both batch normalisations.
         activation: Of both, see `ConvNorm`.
     """
@@ -120,12 +137,15 @@ class SeparableConv(nn.Sequential):
         *,
         stride: int = 1,
         dilation: int = 1,
-        eps: float = 1e-5,
+        bias: bool = False,
+        eps: float | None = 1e-5,
         momentum: float = 0.1,
         activation: Activation | None = nn.ReLU,
     ) -> None:
         super().__init__()
-        block = functools.partial(ConvNorm, eps=eps, momentum=momentum, activation=activation)
+        block = functools.partial(
+            ConvNorm, bias=bias, eps=eps, momentum=momentum, activation=activation
+        )
         self.depthwise = block(
             in_channels, in_channels, 3, stride=stride, dilation=dilation, groups=in_channels
         )

@@ -101,7 +101,7 @@ def _is_known(label_set: LabelSet) -> bool:
 
 def _of_architecture(architecture: str) -> Weights:
     wanted = architecture.strip().lower().split(".")[0]
-    known = {name.split(".")[0]: name for name in reversed(registry.names())}
+    known = {name.split(".")[0]: name for name in reversed(registry.names(untrained=True))}
     if wanted not in known:
         raise InputError(f"no architecture is named {architecture!r}; known are {sorted(known)}")
     return registry.get(known[wanted])

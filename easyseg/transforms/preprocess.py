@@ -6,6 +6,7 @@ from typing import Literal, NamedTuple
 
 import numpy as np
 import torch
+from torch.nn import functional as F
 
 from easyseg._types import FloatMap, Image
 from easyseg.errors import InputError
@@ -19,7 +20,7 @@ _CHOICES = {
     "channel_order": ("rgb", "bgr"),
     "resize": ("short_side", "long_side", "fixed", "native"),
     "padding": ("bottom_right", "center"),
-    "interpolation": ("area", "bilinear", "bicubic", "nearest"),
+    "interpolation": ("antialiased", "area", "bilinear", "bicubic", "nearest"),
 }
 
 
@@ -42,7 +43,7 @@ class Preprocess:
     """The recipe that turns a photograph into a network's input.
 
     Resizing keeps the proportions, except for "fixed". A side of x pixels becomes
-    `int(x * factor + 0.5)`, as in mmsegmentation, and never less than 1.
+    `int(x * factor + 0.5)`, as in mmsegmentation, and never less than 1; see `corner_stride`.
 
     Attributes:
         mean: Of the values after `scale`, in the order of `channel_order`.
@@ -54,6 +55,9 @@ class Preprocess:
             brings both to `size` without regard to proportions; "native" keeps them.
         size: Pixels; (height, width) or one number for both with "fixed"; unused with "native".
         max_size: Limit of the longer side, for "short_side" only.
+        corner_stride: Sides become the nearest of `k * corner_stride + 1`, k at least 1, so that
+            the corners of the features of every layer lie on those of the picture, as networks
+            trained with aligned corners want it. None leaves them.
         divisor: The canvas is padded until both sides are multiples of this.
         square: Whether the canvas is padded to a square first.
         padding: Where the picture lies on the canvas: in the top left corner, so that all padding
@@ -61,6 +65,8 @@ class Preprocess:
         pad_value: Colour of the padding, 0..255 in the order of `channel_order`, normalised like
             the picture. None: zeros after normalisation.
         interpolation: "area" averages where the picture shrinks and is bilinear where it grows.
+            "antialiased" is bilinear with a kernel that widens as the picture shrinks, as Pillow's
+            is: softer, and seven times as fast.
         align_corners: How the network's logits are to be enlarged, see `Geometry`.
 
     Raises:
@@ -74,11 +80,12 @@ class Preprocess:
     resize: Literal["short_side", "long_side", "fixed", "native"] = "long_side"
     size: int | tuple[int, int] = 512
     max_size: int | None = None
+    corner_stride: int | None = None
     divisor: int = 1
     square: bool = False
     padding: Literal["bottom_right", "center"] = "bottom_right"
     pad_value: tuple[float, float, float] | None = None
-    interpolation: Literal["area", "bilinear", "bicubic", "nearest"] = "area"
+    interpolation: Literal["antialiased", "area", "bilinear", "bicubic", "nearest"] = "area"
     align_corners: bool = False
 
     def __post_init__(self) -> None:
@@ -121,8 +128,17 @@ class Preprocess:
         _check_image(image)
         geometry = self._geometry(*image.shape[:2])
         if geometry.resized != geometry.original:
-            image = media_image.resize(image, geometry.resized, self.interpolation)
+            image = self._resize(image, geometry.resized)
         return image, geometry
+
+    def _resize(self, image: Image, size: tuple[int, int]) -> Image:
+        if self.interpolation != "antialiased":
+            return media_image.resize(image, size, self.interpolation)
+        # PyTorch warns of arrays that cannot be written to, and knows no negative strides.
+        writable = np.require(image, requirements=["C", "W"])
+        planes = torch.from_numpy(writable).permute(2, 0, 1)[None]
+        resized = F.interpolate(planes, size, mode="bilinear", antialias=True)
+        return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 
     @property
     def normalization(self) -> Normalization:
@@ -170,16 +186,23 @@ class Preprocess:
 
     def _resized(self, height: int, width: int) -> tuple[int, int]:
         if self.resize == "native":
-            return height, width
+            return self._side(height), self._side(width)
         if self.resize == "fixed":
-            return self.size if isinstance(self.size, tuple) else (self.size, self.size)
+            sides = self.size if isinstance(self.size, tuple) else (self.size, self.size)
+            return self._side(sides[0]), self._side(sides[1])
         if self.resize == "long_side":
             factor = _one(self.size) / max(height, width)
         else:
             factor = _one(self.size) / min(height, width)
             if self.max_size is not None:
                 factor = min(factor, self.max_size / max(height, width))
-        return max(1, int(height * factor + 0.5)), max(1, int(width * factor + 0.5))
+        return self._side(height * factor), self._side(width * factor)
+
+    def _side(self, length: float) -> int:
+        """Round a side to whole pixels, or to the nearest that aligns all corners."""
+        if self.corner_stride is None:
+            return max(1, int(length + 0.5))
+        return max(1, int((length - 1) / self.corner_stride + 0.5)) * self.corner_stride + 1
 
     def _normalize(self, image: Image, geometry: Geometry) -> torch.Tensor:
         """Lay the resized image on its canvas, one multiplication and one sum for each value."""
@@ -220,6 +243,8 @@ class Preprocess:
         else:
             _check_whole("size", self.size)
         _check_whole("divisor", self.divisor)
+        if self.corner_stride is not None:
+            _check_whole("corner_stride", self.corner_stride)
         if self.max_size is not None:
             _check_whole("max_size", self.max_size)
             if self.resize != "short_side" or self.max_size < _one(self.size):

@@ -7,7 +7,7 @@ from easyseg import download, registry
 from easyseg.cli import main
 from easyseg.engine import loader
 
-BUILT_IN = "deeplabv3plus_efficientnet_lite0.voc"
+BUILT_IN = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
 CONTENT = {"one": b"1" * 1_500_000, "two": b"2" * 700}
 
 
@@ -53,7 +53,7 @@ def test_a_name_and_a_tier(cache: Path, capsys: pytest.CaptureFixture[str]) -> N
 
 def test_what_is_built_in_is_there(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["download", BUILT_IN]) == 0
-    assert f"{loader.built_in_file(registry.get(BUILT_IN))} (6.7 MB)" in capsys.readouterr().out
+    assert f"{loader.built_in_file(registry.get(BUILT_IN))} (4.4 MB)" in capsys.readouterr().out
 
 
 def test_one_that_fails(capsys: pytest.CaptureFixture[str]) -> None:

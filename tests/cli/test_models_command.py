@@ -8,14 +8,16 @@ from easyseg import registry
 from easyseg.cli import main, models
 from easyseg.engine import loader
 
+BUILT_IN = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
+
 
 def test_the_table(capsys):
     assert main(["models"]) == 0
     header, *lines = capsys.readouterr().out.splitlines()
     assert header.split()[0] == "MODEL"
     assert [line.split()[0] for line in lines] == registry.names()
-    voc = next(line for line in lines if line.startswith("deeplabv3plus_efficientnet_lite0.voc"))
-    record = registry.get("deeplabv3plus_efficientnet_lite0.voc")
+    voc = next(line for line in lines if line.startswith(BUILT_IN))
+    record = registry.get(BUILT_IN)
     for cell in ("voc", "built in", record.licence, f"{record.parameters / 1e6:.1f} M"):
         assert cell in voc
     # The columns are aligned, and nothing trails.
@@ -35,7 +37,7 @@ def test_json(capsys):
         "where", "licence", "source",
     }  # fmt: skip
     where = {one["name"]: one["where"] for one in facts}
-    assert where["deeplabv3plus_efficientnet_lite0.voc"] == "built in"
+    assert where[BUILT_IN] == "built in"
 
 
 def test_an_unknown_data_set(capsys):
@@ -45,7 +47,7 @@ def test_an_unknown_data_set(capsys):
 
 def test_where(monkeypatch: pytest.MonkeyPatch, tmp_path: Path):
     monkeypatch.setenv("EASYSEG_HOME", str(tmp_path / "home"))
-    built_in = registry.get("deeplabv3plus_efficientnet_lite0.voc")
+    built_in = registry.get(BUILT_IN)
     assert models._where(built_in) == "built in"
     published = dataclasses.replace(
         built_in, file=None, urls=("https://example.org/voc.pt",), sha256="0" * 64

@@ -13,7 +13,7 @@ from easyseg.engine.exporting import export
 from easyseg.errors import InputError, ModelError
 from easyseg.labels import PASCAL_VOC
 
-VOC = "deeplabv3plus_efficientnet_lite0.voc"
+VOC = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
 
 
 @pytest.fixture
@@ -49,7 +49,7 @@ class TestAroundTheWriter:
         assert [one.name for one in tmp_path.iterdir()] == ["out.onnx"]
         metadata = fake["metadata"]
         assert json.loads(metadata["easyseg_classes"]) == list(PASCAL_VOC.names)
-        assert json.loads(metadata["easyseg_preprocess"])["mean"] == [127.0, 127.0, 127.0]
+        assert json.loads(metadata["easyseg_preprocess"])["mean"] == [0.5, 0.5, 0.5]
         assert metadata["easyseg_model"] == VOC
 
     def test_openvino_has_two_files(self, fake, tmp_path: Path):

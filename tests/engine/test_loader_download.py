@@ -15,7 +15,7 @@ from easyseg import download, registry
 from easyseg.engine import Segmenter, loader
 from easyseg.errors import DownloadError, EasysegWarning, ModelError
 
-BUILT_IN = "deeplabv3plus_efficientnet_lite0.voc"
+BUILT_IN = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
 PUBLISHED = "published.voc"
 
 

@@ -22,7 +22,7 @@ def test_it_finds_a_cat(voc: Segmenter, photographs: Path):
     result = voc(photographs / "chelsea.jpg")
     assert result.labels.shape == (300, 451)
     assert result.ratios["cat"] > 0.3
-    assert result.model == "deeplabv3plus_efficientnet_lite0.voc"
+    assert result.model == "deeplabv3plus_mobilenet_v2_tensorflow.voc"
     assert result.source == str(photographs / "chelsea.jpg")
     stages = {"read", "preprocess", "network", "restore", "total"}
     assert stages <= set(result.timing)
@@ -31,7 +31,9 @@ def test_it_finds_a_cat(voc: Segmenter, photographs: Path):
 
 def test_labels_are_the_argmax_of_the_upsampled_logits(voc: Segmenter, astronaut: np.ndarray):
     x, _ = voc.weights.preprocess(astronaut)
-    logits = torch.nn.functional.interpolate(voc.logits(x), size=(512, 512), mode="bilinear")
+    logits = torch.nn.functional.interpolate(
+        voc.logits(x), size=(512, 512), mode="bilinear", align_corners=True
+    )
     expected = logits.argmax(1)[0].numpy()
     labels = voc(astronaut).labels
     assert np.count_nonzero(labels != expected) <= 5  # ties in float32
@@ -80,7 +82,7 @@ def test_odd_sizes(voc: Segmenter, shape: tuple[int, int]):
     assert voc(image).labels.shape == shape
 
 
-@pytest.mark.parametrize("output_stride", [8, 16, 32])
+@pytest.mark.parametrize("output_stride", [8, 16])
 def test_output_strides_agree_on_most_pixels(photographs: Path, voc: Segmenter, output_stride: int):
     other = Segmenter("builtin", dataset="voc", device="cpu", output_stride=output_stride)
     path = photographs / "chelsea.jpg"
@@ -114,7 +116,7 @@ def test_several_threads(voc: Segmenter, photographs: Path):
         ({"model": "fastest"}, "fast"),
         ({"model": 3}, "tier, a name or a path"),
         ({"dataset": "imagenet"}, "imagenet"),
-        ({"model": "deeplabv3plus_efficientnet_lite0.voc", "dataset": "ade20k"}, "leave dataset"),
+        ({"model": "deeplabv3plus_resnet50.voc", "dataset": "ade20k"}, "leave dataset"),
         ({"size": 0, "dataset": "voc"}, "size must be"),
         ({"size": 10**9, "dataset": "voc"}, "size must be"),
         ({"model": "builtin", "output_stride": 7}, "output_stride"),
@@ -180,10 +182,10 @@ class TestPaths:
         torch.save({"conv.weight": torch.zeros(3)}, path)
         with pytest.raises(ModelError, match="no architecture"):
             Segmenter(path)
-        state_dict = registry.get("deeplabv3plus_efficientnet_lite0.voc").build(21).state_dict()
-        del state_dict["aspp.pool.bias"]
+        state_dict = registry.resolve("builtin", "voc").build(21).state_dict()
+        del state_dict["pool.conv.bias"]
         torch.save(state_dict, path)
-        with pytest.raises(ModelError, match=r"resembles .*missing: aspp\.pool\.bias"):
+        with pytest.raises(ModelError, match=r"resembles .*missing: pool\.conv\.bias"):
             Segmenter(path)
 
     def test_other_classes_in_the_layout_of_openmmlab(self, tmp_path: Path, astronaut: np.ndarray):

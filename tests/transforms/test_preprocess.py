@@ -3,6 +3,7 @@ import re
 from typing import Any, TypeAlias
 
 import numpy as np
+import PIL.Image
 import pytest
 import torch
 from hypothesis import given, settings
@@ -294,3 +295,37 @@ def test_a_strip_is_not_enlarged_beyond_reason() -> None:
         Preprocess(**RAW, resize="short_side")(strip)
     x, _ = Preprocess(**RAW, resize="short_side", max_size=2048, divisor=32)(strip)
     assert x.shape == (1, 3, 2048, 32)
+
+
+@pytest.mark.parametrize(("height", "width"), [(480, 640), (37, 1000), (1, 1), (1, 4000), (20, 9)])
+def test_corners_lie_on_corners(height: int, width: int) -> None:
+    preprocess = Preprocess(**RAW, size=97, corner_stride=16, align_corners=True)
+    resized, padded, _ = sizes(preprocess, height, width)
+    assert resized == padded
+    for side, length in zip(resized, (height, width), strict=True):
+        wanted = length * 97 / max(height, width)
+        assert side % 16 == 1
+        assert side == 17 or abs(side - wanted) <= 8
+
+
+def test_other_sizes_are_brought_to_corners_too() -> None:
+    preprocess = Preprocess(**RAW, resize="fixed", size=(50, 60), corner_stride=16)
+    assert sizes(preprocess, 9, 9)[0] == (49, 65)
+    native = Preprocess(**RAW, resize="native", corner_stride=8)
+    assert sizes(native, 30, 33)[0] == (33, 33)
+    assert sizes(preprocess.with_size(80), 9, 9)[0] == (81, 81)
+    with pytest.raises(InputError, match="corner_stride"):
+        Preprocess(**RAW, corner_stride=0)
+
+
+@pytest.mark.parametrize("shape", [(480, 640), (33, 500), (20, 9), (1, 1)])
+def test_antialiased_is_pillows_bilinear(shape: Pair) -> None:
+    image = picture(*shape)
+    preprocess = Preprocess(**RAW, size=97, interpolation="antialiased")
+    x, geometry = preprocess(image)
+    small = PIL.Image.fromarray(image).resize(geometry.resized[::-1], PIL.Image.Resampling.BILINEAR)
+    difference = x[0].permute(1, 2, 0).numpy() - np.asarray(small, np.float32)
+    assert np.abs(difference).max() <= 1
+    read_only = image[::-1, ::-1][::-1, ::-1]
+    read_only.setflags(write=False)
+    torch.testing.assert_close(preprocess(read_only)[0], x, rtol=0, atol=0)
