@@ -144,7 +144,10 @@ def marks_of(record) -> list[pytest.MarkDecorator]:
 
 
 LAYOUTS = [
-    *((record, f"efficientvit_seg_{record.name[17:19]}_ade20k") for record in efficientvit_seg.WEIGHTS),
+    *(
+        (record, f"efficientvit_seg_{record.name[17:19]}_ade20k")
+        for record in efficientvit_seg.WEIGHTS
+    ),
     *((record, f"hf_segformer_{record.name[10:12]}_ade") for record in segformer.PAPER),
     *(
         (record, f"mmseg_segformer_mit-{record.name[10:12]}_ade20k")
