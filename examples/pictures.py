@@ -38,8 +38,8 @@ def main() -> None:
         ("failure_ade20k", "chelsea.jpg", "ade20k"),
     ):
         print(media.write(folder / f"{name}.jpg", side_by_side(photograph, dataset), quality=92))
-    path = folder / "cat_background.jpg"
-    print(media.write(path, backgrounds("chelsea.jpg", "china.jpg"), quality=92))
+    path = folder / "astronaut_background.jpg"
+    print(media.write(path, backgrounds("astronaut.jpg", "china.jpg"), quality=92))
 
 
 if __name__ == "__main__":
