@@ -111,7 +111,7 @@ class ConvNorm(nn.Module):
 
 def _pads_evenly(x: torch.Tensor, stride: int) -> bool:
     """Tells whether "SAME" is even on all sides; a trace, which is for all sizes, cannot say so."""
-    if torch.jit.is_tracing() or torch.compiler.is_compiling():
+    if torch.jit.is_tracing() or torch.compiler.is_compiling():  # type: ignore[attr-defined,no-untyped-call]
         return False
     return stride == 2 and all(side % 2 == 1 for side in x.shape[-2:])
 
