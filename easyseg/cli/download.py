@@ -123,16 +123,10 @@ def _remove(record: "Weights") -> str:
 
 
 def _adopt(record: "Weights", file: str) -> str:
-    from pathlib import Path
-
     from easyseg import download
     from easyseg.engine import loader
 
-    remote = loader.remote_file(record)
-    if not remote.sha256:
-        # No hash is published: that the parameters fit is the next best proof.
-        loader.load(record, Path(file))
-    return f"{record.name}: {download.adopt(remote, file)}"
+    return f"{record.name}: {download.adopt(loader.remote_file(record), file)}"
 
 
 def _verify(records: "list[Weights]", *, is_named: bool) -> int:

@@ -103,6 +103,7 @@ def _fetch(
 ) -> None:
     """Tries one source after the other; `failures` is what has gone wrong already."""
     part = Part(target)
+    remote = files.as_it_came_first(remote)
     no_network = is_offline()
     for source in _sources(remote):
         try:

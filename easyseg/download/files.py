@@ -13,7 +13,7 @@ import shutil
 import threading
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 
 from filelock import FileLock, Timeout
@@ -102,19 +102,28 @@ def problem(remote: RemoteFile) -> str:
         if not path.is_file():
             return "it is not there"
         status = path.stat()
-        expected = remote.sha256
-        if len(expected) < SHA256_DIGITS:
-            recorded = _recorded_hash(path)
-            expected = recorded if recorded.startswith(expected) else expected
-        identity = (path, status.st_ino, status.st_size, status.st_mtime_ns, remote.size, expected)
+        wanted = as_it_came_first(remote)
+        identity = (path, status.st_ino, status.st_size, status.st_mtime_ns, wanted)
         with _checked_lock:
             if identity in _checked:
                 return ""
-        found = difference(RemoteFile(remote.name, (), expected, remote.size), path)
+        found = difference(wanted, path)
         if not found:
             with _checked_lock:
                 _checked.add(identity)
         return found
+
+
+def as_it_came_first(remote: RemoteFile) -> RemoteFile:
+    """Adds the hash that a file had when it first came, where its publisher tells none.
+
+    Raises:
+        DownloadError: If the user has no home folder.
+    """
+    if len(remote.sha256) == SHA256_DIGITS:
+        return remote
+    recorded = _recorded_hash(path_of(remote))
+    return replace(remote, sha256=recorded) if recorded.startswith(remote.sha256) else remote
 
 
 def difference(remote: RemoteFile, path: Path) -> str:
@@ -132,7 +141,9 @@ def difference(remote: RemoteFile, path: Path) -> str:
     if remote.size and size != remote.size:
         return f"it has {size:,} bytes, not {remote.size:,}"
     if not remote.sha256:
-        return "" if size else "it is empty"
+        if not size:
+            return "it is empty"
+        return remote.check(path) if remote.check else ""
     digest = sha256_of(path)
     if digest.startswith(remote.sha256):
         return ""

@@ -1,7 +1,9 @@
 """What is known of a published file."""
 
 import re
-from dataclasses import dataclass
+from collections.abc import Callable
+from dataclasses import dataclass, field
+from pathlib import Path
 
 from easyseg.errors import InputError
 
@@ -19,6 +21,8 @@ class RemoteFile:
         sha256: All 64 hexadecimal digits of its hash, or the leading ones where only those are
             published; empty where nothing is known.
         size: In bytes, exact; 0 where it is not known.
+        check: Where no hash is published: says of a file, in a few words, what is wrong with its
+            content, nothing where it is right. None where there is no way to tell.
 
     Raises:
         InputError: If one of them cannot be.
@@ -28,6 +32,7 @@ class RemoteFile:
     urls: tuple[str, ...]
     sha256: str = ""
     size: int = 0
+    check: Callable[[Path], str] | None = field(default=None, compare=False, repr=False)
 
     def __post_init__(self) -> None:
         if not re.fullmatch(r"\w[\w.+-]*", self.name):

@@ -1,6 +1,7 @@
 """One source brings an unfinished download nearer to its end."""
 
 import re
+from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING
 
@@ -9,16 +10,19 @@ from easyseg.download.part import Origin, Part
 from easyseg.download.progress import progress_bar
 from easyseg.download.remote import RemoteFile
 from easyseg.download.web import (
-    CHUNK,
     BrokenOffError,
     SourceError,
     announced_bytes,
+    number_of_bytes,
     opened,
     shown,
 )
 
 if TYPE_CHECKING:
     import requests
+
+LARGEST = 8_000_000_000
+"""Most bytes that are taken of a file whose size nobody tells."""
 
 _WHOLE, _REST, _NOTHING_LEFT = 200, 206, 416
 
@@ -88,7 +92,7 @@ def _origin(url: str, part: Part) -> Origin:
 def _begin(
     remote: RemoteFile, url: str, part: Part, timeout: tuple[float, float], progress: bool
 ) -> None:
-    with opened(url, timeout) as response:
+    with opened(url, timeout) as (response, pieces):
         is_encoded = _is_encoded(response)
         if not remote.sha256 and response.headers.get("Content-Type", "").startswith("text/html"):
             # As the log-in pages of hotels do; with a hash, that would tell.
@@ -98,9 +102,12 @@ def _begin(
         announced = 0 if is_encoded else announced_bytes(response) or 0
         validator = "" if is_encoded else _validator(response)
         total = _checked_total(remote, url, announced)
+        if not _is_cut_noticed(remote, response):
+            what = "does not say how long the file is, and no hash tells whether all of it came"
+            raise SourceError(f"{shown(url)} {what}", what=what)
         require_space(part.path, total)
         part.restart(Origin(shown(url), validator, total))
-        _append(response, remote, url, part, total, progress)
+        _append(pieces, remote, url, part, total, progress)
 
 
 def _go_on(
@@ -121,7 +128,7 @@ def _go_on(
     if origin.validator:
         headers["If-Range"] = origin.validator
     accepted = (_WHOLE, _REST, _NOTHING_LEFT)
-    with opened(url, timeout, headers=headers, accepted=accepted) as response:
+    with opened(url, timeout, headers=headers, accepted=accepted) as (response, pieces):
         total = _total_if_rest(response, start)
         etags = {origin.validator, response.headers.get("ETag", "")}
         is_other = len(etags) == 2 and all(etag.startswith('"') for etag in etags)
@@ -131,7 +138,7 @@ def _go_on(
         _checked_total(remote, url, total)
         if response.status_code == _REST:
             require_space(part.path, total - start)
-            _append(response, remote, url, part, total, progress)
+            _append(pieces, remote, url, part, total, progress)
     return True
 
 
@@ -140,7 +147,7 @@ def _total_if_rest(response: "requests.Response", start: int) -> int | None:
     text = response.headers.get("Content-Range", "")
     if response.status_code == _REST:
         match = re.fullmatch(rf"bytes {start}-\d+/(\d+)", text)
-        return int(match[1]) if match else None
+        return number_of_bytes(match[1]) if match else None
     # Nothing is left where all is there: a process ended between the last byte and the checking.
     is_complete = response.status_code == _NOTHING_LEFT and text == f"bytes */{start}"
     return start if is_complete else None
@@ -148,6 +155,13 @@ def _total_if_rest(response: "requests.Response", start: int) -> int | None:
 
 def _is_encoded(response: "requests.Response") -> bool:
     return response.headers.get("Content-Encoding", "identity") != "identity"
+
+
+def _is_cut_noticed(remote: RemoteFile, response: "requests.Response") -> bool:
+    """Tells whether a file that is cut short will be known for one."""
+    is_chunked = "Transfer-Encoding" in response.headers  # which has an end of its own
+    has_end = is_chunked or announced_bytes(response) is not None
+    return has_end or bool(remote.sha256 or remote.size or remote.check)
 
 
 def _validator(response: "requests.Response") -> str:
@@ -165,7 +179,7 @@ def _checked_total(remote: RemoteFile, url: str, total: int) -> int:
 
 
 def _append(
-    response: "requests.Response",
+    pieces: Iterator[bytes],
     remote: RemoteFile,
     url: str,
     part: Part,
@@ -177,12 +191,12 @@ def _append(
         progress_bar(remote.name, size, total, is_wanted=progress) as bar,
         part.path.open("ab") as file,
     ):
-        for chunk in response.iter_content(CHUNK):
-            file.write(chunk)
-            size += len(chunk)
-            bar.update(len(chunk))
-            if total and size > total:
-                what = f"sends more than the {total:,} bytes of the file"
+        for piece in pieces:
+            file.write(piece)
+            size += len(piece)
+            bar.update(len(piece))
+            if size > (total or LARGEST):
+                what = f"sends more than the {total or LARGEST:,} bytes of the file"
                 raise WrongFileError(f"{shown(url)} {what}", what=what)
     if size < total:
         what = f"broke off: {size:,} of {total:,} bytes came"

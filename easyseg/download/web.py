@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from urllib.parse import urlsplit
 
 from easyseg.download.environment import is_offline
+from easyseg.download.watch import Watch
 from easyseg.errors import DownloadError, InputError
 
 if TYPE_CHECKING:
@@ -20,10 +21,15 @@ LIMIT = 128 * 1024 * 1024
 TIMEOUT = (5.0, 20.0)
 """Seconds to wait for a connection, and for the next bytes."""
 
+DEADLINE = 300.0
+"""Seconds for a small file, whatever keeps coming."""
+
 CHUNK = 64 * 1024
 """Bytes read at once: what a lost connection may cost."""
 
 _MAX_REDIRECTS = 5
+_MOST_DIGITS = 18
+"""Of a number of bytes; Python refuses to read thousands of them, and no disk has so many."""
 _PASSING = {408, 425, 429}
 _ADVICE = {
     401: "the server asks for a login",
@@ -70,13 +76,20 @@ class RefusedError(SourceError):
         self.wait = wait
 
 
-def read_url(url: str, *, limit: int = LIMIT, timeout: tuple[float, float] = TIMEOUT) -> bytes:
+def read_url(
+    url: str,
+    *,
+    limit: int = LIMIT,
+    timeout: tuple[float, float] = TIMEOUT,
+    deadline: float = DEADLINE,
+) -> bytes:
     """Fetches a small file, such as a picture, into memory.
 
     Args:
         url: `http://` or `https://` address.
         limit: Most bytes to take.
         timeout: Seconds to wait for a connection, and for the next bytes of the answer.
+        deadline: Seconds for all of it.
 
     Returns:
         The body of the answer, complete.
@@ -84,15 +97,16 @@ def read_url(url: str, *, limit: int = LIMIT, timeout: tuple[float, float] = TIM
     Raises:
         InputError: If `url` is no http(s) address.
         DownloadError: If easyseg is offline, the server cannot be reached, answers anything but
-            200, is silent for too long, or sends less than it announced or more than `limit`.
+            200, is silent or slow for too long, or sends less than it announced or more than
+            `limit`.
     """
-    with opened(url, timeout) as response:
+    with opened(url, timeout, deadline=deadline) as (response, pieces):
         announced = announced_bytes(response)
         if announced is not None and announced > limit:
             raise DownloadError(_too_large(url, limit, f"announces {announced:,}"))
         body = bytearray()
-        for chunk in response.iter_content(CHUNK):
-            body += chunk
+        for piece in pieces:
+            body += piece
             if len(body) > limit:
                 raise DownloadError(_too_large(url, limit, "sends more"))
         # What came over the wire: the body itself may have been compressed.
@@ -111,22 +125,25 @@ def opened(
     *,
     headers: Mapping[str, str] | None = None,
     accepted: Collection[int] = (200,),
-) -> "Iterator[requests.Response]":
+    deadline: float | None = None,
+) -> "Iterator[tuple[requests.Response, Iterator[bytes]]]":
     """Opens the answer to a GET; what the network does inside the block becomes a SourceError.
 
     Args:
         url: `http://` or `https://` address.
-        timeout: Seconds to wait for a connection, and for the next bytes of the answer.
+        timeout: Seconds to wait for a connection, and for the next bytes of the answer. The head
+            of the answer, and each piece of its body, may take as long as both together.
         headers: More headers for the request.
         accepted: Status codes that are no error.
+        deadline: Seconds for all of it; None for no limit but those.
 
     Yields:
-        The answer, whose body has not been read yet.
+        The answer, and its body in pieces of up to `CHUNK` bytes, which has not been read yet.
 
     Raises:
         InputError: If `url` is no http(s) address.
         UnreachableError: If easyseg is offline, or there is no connection.
-        BrokenOffError: If the connection is lost or silent.
+        BrokenOffError: If the connection is lost, silent or too slow.
         RefusedError: If the status is none of `accepted`.
         SourceError: If anything else is wrong with the answer.
     """
@@ -141,29 +158,75 @@ def opened(
     import urllib3
 
     is_answered = False
-    try:
-        with requests.Session() as session:
-            session.max_redirects = _MAX_REDIRECTS
-            session.headers["User-Agent"] = f"easyseg ({requests.utils.default_user_agent()})"
-            # Pictures and weights are compressed as they are.
-            session.headers["Accept-Encoding"] = "identity"
-            session.headers.update(headers or {})
-            with session.get(url, stream=True, timeout=timeout) as response:
+    with Watch(sum(timeout), deadline) as watch, requests.Session() as session:
+        _prepare(session, headers or {})
+        watch.watch(session)
+        # urllib3's own errors and UnicodeError (a host name that cannot be one) slip through
+        # requests, and so does what urlsplit says of the address that a server sends on to.
+        try:
+            with _got(session, url, timeout) as response:
                 is_answered = True
                 if response.status_code not in accepted:
                     raise _refused(url, response)
-                yield response
-    # urllib3's own errors and UnicodeError (a host name that cannot be one) slip through requests.
-    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
-        raise _failure(error, url, timeout, is_answered) from error
+                yield response, _pieces(response, watch)
+                if watch.is_late:  # an end that nobody announced
+                    raise _too_slow(url)
+        except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError) as error:
+            if watch.is_late:
+                raise _too_slow(url) from error
+            raise _failure(error, url, timeout, is_answered) from error
+
+
+def _prepare(session: "requests.Session", headers: Mapping[str, str]) -> None:
+    import requests
+
+    session.max_redirects = _MAX_REDIRECTS
+    session.headers["User-Agent"] = f"easyseg ({requests.utils.default_user_agent()})"
+    # Pictures and weights are compressed as they are.
+    session.headers["Accept-Encoding"] = "identity"
+    session.headers.update(headers)
+
+
+def _got(
+    session: "requests.Session", url: str, timeout: tuple[float, float]
+) -> "requests.Response":
+    import requests
+    import urllib3
+
+    try:
+        return session.get(url, stream=True, timeout=timeout)
+    except (requests.RequestException, urllib3.exceptions.HTTPError, UnicodeError):
+        raise  # some are ValueErrors
+    except ValueError as error:
+        what = f"cannot be fetched: it leads on to what is no address: {error}"
+        raise SourceError(f"{shown(url)} {what}", what=what) from error
+
+
+def _pieces(response: "requests.Response", watch: Watch) -> Iterator[bytes]:
+    watch.renew()
+    for piece in response.iter_content(CHUNK):
+        yield piece
+        watch.renew()
+
+
+def _too_slow(url: str) -> BrokenOffError:
+    what = "is too slow to come to an end"
+    return BrokenOffError(f"{shown(url)} {what}. Check the network, or try again", what=what)
 
 
 def announced_bytes(response: "requests.Response") -> int | None:
     """Reads the Content-Length; None where there is none to go by."""
-    text = response.headers.get("Content-Length", "")
-    if "Transfer-Encoding" in response.headers or not (text.isascii() and text.isdecimal()):
+    if "Transfer-Encoding" in response.headers:
         return None
-    return int(text)
+    return number_of_bytes(response.headers.get("Content-Length", ""))
+
+
+def number_of_bytes(text: str) -> int | None:
+    """Reads a number in a header, however long; None for what is none."""
+    if not (text.isascii() and text.isdecimal()):
+        return None
+    digits = text.lstrip("0")
+    return int(digits or "0") if len(digits) <= _MOST_DIGITS else 10**_MOST_DIGITS
 
 
 def shown(url: str) -> str:
@@ -260,9 +323,10 @@ def _seconds_to_wait(text: str) -> float | None:
         seconds = float(text)
     except ValueError:
         date = email.utils.parsedate_tz(text)
-        if date is None:
+        try:
+            seconds = email.utils.mktime_tz(date) - time.time() if date else math.inf
+        except (OverflowError, ValueError):  # no day of any calendar
             return None
-        seconds = email.utils.mktime_tz(date) - time.time()
     return max(0.0, seconds) if math.isfinite(seconds) else None
 
 

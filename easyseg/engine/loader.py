@@ -1,6 +1,7 @@
 """From a name or a path to a network that is ready to run."""
 
 import dataclasses
+import functools
 import logging
 import os
 import threading
@@ -143,7 +144,17 @@ def remote_file(weights: Weights) -> download.RemoteFile:
         )
     extension = PurePosixPath(urlsplit(weights.urls[0]).path).suffix or ".pth"
     name = f"{weights.name}{extension}"
-    return download.RemoteFile(name, weights.urls, weights.sha256, weights.size)
+    check = functools.partial(_misfit, weights)
+    return download.RemoteFile(name, weights.urls, weights.sha256, weights.size, check)
+
+
+def _misfit(weights: Weights, path: Path) -> str:
+    """Says why a file is not that of a record; that its parameters fit is the best proof."""
+    try:
+        load(weights, path)
+    except ModelError as error:
+        return str(error)
+    return ""
 
 
 def is_here(weights: Weights) -> bool:

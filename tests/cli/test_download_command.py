@@ -74,7 +74,8 @@ def test_one_of_several_fails(cache: Path, capsys: pytest.CaptureFixture[str]) -
 
 
 def test_all_but_those_with_a_notice(cache: Path, capsys: pytest.CaptureFixture[str]) -> None:
-    (cache.parent.parent / "mirror" / "nohash.voc.pth").write_bytes(b"any")
+    file = loader.built_in_file(registry.get(BUILT_IN))
+    (cache.parent.parent / "mirror" / "nohash.voc.pth").write_bytes(file.read_bytes())
     assert main(["download", "--all"]) == 0
     out, err = capsys.readouterr()
     assert [line.split(":")[0] for line in out.splitlines()] == ["one.voc", "two.voc", "nohash.voc"]
@@ -135,6 +136,33 @@ def test_from_a_file_without_a_hash_the_parameters_tell(
     file = loader.built_in_file(registry.get(BUILT_IN))
     assert main(["download", "--from", str(file), "nohash.voc"]) == 0
     assert (cache / "nohash.voc.pth").read_bytes() == file.read_bytes()
+
+
+def test_without_a_hash_only_what_fits_is_taken(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    mirror = cache.parent.parent / "mirror" / "nohash.voc.pth"
+    mirror.write_bytes(b"eighteen bytes....")
+    assert main(["download", "nohash.voc"]) == 2
+    assert "does not give nohash.voc.pth: the checkpoint" in capsys.readouterr().err
+    assert not (cache / "nohash.voc.pth").exists()
+    content = loader.built_in_file(registry.get(BUILT_IN)).read_bytes()
+    mirror.write_bytes(content)
+    assert main(["download", "nohash.voc"]) == 0
+    assert main(["download", "--verify", "nohash.voc"]) == 0
+    (cache / "nohash.voc.pth").write_bytes(content + b"?")
+    capsys.readouterr()
+    assert main(["download", "--verify", "nohash.voc"]) == 1
+    assert "its SHA-256 begins with" in capsys.readouterr().out
+
+
+def test_what_nobody_has_noted_is_verified_by_its_content(
+    cache: Path, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cache.mkdir(parents=True)
+    (cache / "nohash.voc.pth").write_bytes(b"eighteen bytes....")
+    assert main(["download", "--verify", "nohash.voc"]) == 1
+    assert "cannot be read" in capsys.readouterr().out
 
 
 @pytest.mark.parametrize(

@@ -1,5 +1,6 @@
 """One download against all that servers and networks do to it."""
 
+import contextlib
 import email.utils
 import io
 import sys
@@ -580,3 +581,75 @@ def test_records_that_cannot_be(wrong) -> None:
 def test_a_file_that_is_published_nowhere(cache: Path) -> None:
     with pytest.raises(DownloadError, match="could not be fetched: no address is known"):
         download.fetch(RemoteFile(NAME, ()))
+
+
+class TestWithoutAHash:
+    def close_delimited(self, server, path: str, body: bytes) -> str:
+        def answer(handler: BaseHTTPRequestHandler) -> None:
+            handler.send_response(200)
+            handler.end_headers()
+            handler.wfile.write(body)
+
+        server.answers[path] = answer
+        return server.url(path)
+
+    def test_a_body_of_no_known_length_is_not_taken(self, server, cache: Path, waits) -> None:
+        url = self.close_delimited(server, "/a", BODY[:-1000])
+        with pytest.raises(DownloadError, match="does not say how long the file is"):
+            download.fetch(RemoteFile(NAME, (url,)), patience=waits.patience)
+        assert NAME not in names(cache)
+
+    def test_it_is_taken_where_its_content_tells(self, server, cache: Path, waits) -> None:
+        def check(path: Path) -> str:
+            return "" if path.read_bytes() == BODY else "it is cut"
+
+        cut = self.close_delimited(server, "/a", BODY[:-1000])
+        with pytest.raises(DownloadError, match="gives another file: it is cut"):
+            download.fetch(RemoteFile(NAME, (cut,), check=check), patience=waits.patience)
+        assert names(cache) == set()
+        whole = self.close_delimited(server, "/b", BODY)
+        remote = RemoteFile(NAME, (cut, whole), check=check)
+        assert download.fetch(remote, patience=waits.patience).read_bytes() == BODY
+
+    def test_the_first_one_counts_for_ever(self, server, cache: Path, known, waits) -> None:
+        remote = known(BODY, server.publish("/a", BODY), digits=0, has_size=False)
+        path = download.fetch(remote)
+        server.publish("/a", OTHER, etag='"second"')
+        path.write_bytes(b"damaged")
+        with pytest.raises(DownloadError, match="gives another file: its SHA-256"):
+            download.fetch(remote, patience=waits.patience)
+        download.remove(remote)
+        assert download.fetch(remote).read_bytes() == OTHER
+
+
+def test_a_download_that_drips_comes_to_an_end(server, cache: Path, known) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            handler.send_response(200)
+            handler.send_header("Content-Length", str(len(BODY)))
+            handler.end_headers()
+            while not server.release.wait(0.02):
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+
+    server.answers["/a"] = answer
+    patience = download.Patience(timeout=(0.2, 0.3), tries=2, sleep=lambda _: None)
+    with pytest.raises(DownloadError, match="too slow to come to an end"):
+        download.fetch(known(BODY, server.url("/a")), patience=patience)
+
+
+def test_a_rest_of_thousands_of_digits(server, cache: Path, known, waits) -> None:
+    url = server.publish("/a", BODY, cuts=(PLACE,))
+    good = server.answers["/a"]
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        if "Range" not in handler.headers:
+            good(handler)
+            return
+        handler.send_response(206)
+        handler.send_header("Content-Range", f"bytes {PLACE}-9/{'9' * 5001}")
+        handler.send_header("Content-Length", "0")
+        handler.end_headers()
+
+    server.answers["/a"] = answer
+    assert download.fetch(known(BODY, url), patience=waits.patience).read_bytes() == BODY

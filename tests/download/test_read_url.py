@@ -1,5 +1,7 @@
+import contextlib
 import subprocess
 import sys
+import time
 from http.server import BaseHTTPRequestHandler
 from pathlib import Path
 
@@ -199,3 +201,86 @@ def test_requests_is_imported_only_when_it_is_needed() -> None:
     code = "import sys, easyseg.download; sys.exit('requests' in sys.modules)"
     root = Path(download.__file__).parents[2]
     assert subprocess.run([sys.executable, "-c", code], cwd=root, check=False).returncode == 0
+
+
+def raw(server, path: str, head: bytes, body: bytes = b"hello") -> str:
+    """Answers with just these bytes."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        handler.wfile.write(head + b"\r\nConnection: close\r\n\r\n" + body)
+        handler.close_connection = True
+
+    server.answers[path] = answer
+    return server.url(path)
+
+
+@pytest.mark.parametrize(
+    "place",
+    [
+        b"http://[", b"http://[::1", b"http://h:99999/", b"http://h:abc/", b"http://1.2:0x1/",
+        b"http://\xe2\x84\x80/", b"http://\x01/", b"//", b"file:///etc/passwd", b"http://..../",
+    ],
+)  # fmt: skip
+def test_a_redirect_to_what_is_no_address(server, place: bytes) -> None:
+    url = raw(server, "/a", b"HTTP/1.1 302 Found\r\nLocation: " + place)
+    with pytest.raises(DownloadError, match="/a "):
+        download.read_url(url)
+
+
+def test_an_announced_size_of_thousands_of_digits(server) -> None:
+    url = raw(server, "/a", b"HTTP/1.1 200 OK\r\nContent-Length: " + b"9" * 5001)
+    with pytest.raises(DownloadError, match="too large"):
+        download.read_url(url)
+    assert download.read_url(raw(server, "/b", b"HTTP/1.1 200 OK\r\nContent-Length: 0005")) == (
+        b"hello"
+    )
+
+
+@pytest.mark.parametrize("text", ["Mon, 01 Jan 999999999999 00:00:00 GMT", "9" * 5001, "soon"])
+def test_a_time_to_wait_that_no_calendar_has(server, text: str) -> None:
+    url = raw(server, "/a", b"HTTP/1.1 503 Busy\r\nRetry-After: " + text.encode())
+    with pytest.raises(DownloadError, match="503"):
+        download.read_url(url)
+
+
+def drip(server, path: str, head: bytes) -> str:
+    """Sends the head, and then a byte every 20 ms, for ever."""
+
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            handler.wfile.write(head)
+            while not server.release.wait(0.02):
+                handler.wfile.write(b"x")
+                handler.wfile.flush()
+
+    server.answers[path] = answer
+    return server.url(path)
+
+
+@pytest.mark.parametrize(
+    "head",
+    [
+        b"", b"HTTP/1.1 200 OK\r\nX: ", b"HTTP/1.1 200 OK\r\n\r\n",
+        b"HTTP/1.1 200 OK\r\nContent-Length: 9999\r\n\r\n",
+        b"HTTP/1.1 302 Found\r\nLocation: /a\r\nX: ",
+    ],
+)  # fmt: skip
+def test_a_byte_at_a_time_comes_to_an_end(server, head: bytes) -> None:
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match="too slow"):
+        download.read_url(drip(server, "/a", head), timeout=(0.2, 0.3))
+    assert time.monotonic() - began < 5
+
+
+def test_there_is_a_deadline_over_all(server) -> None:
+    def answer(handler: BaseHTTPRequestHandler) -> None:
+        with contextlib.suppress(OSError):
+            handler.wfile.write(b"HTTP/1.1 200 OK\r\n\r\n")
+            while not server.release.wait(0.1):  # each piece is in time
+                handler.wfile.write(bytes(100_000))
+
+    server.answers["/a"] = answer
+    began = time.monotonic()
+    with pytest.raises(DownloadError, match="too slow"):
+        download.read_url(server.url("/a"), deadline=1.0)
+    assert time.monotonic() - began < 5

@@ -86,7 +86,7 @@ def test_after_an_error_what_was_finished_is_kept(tmp_path):
 @pytest.mark.parametrize(
     ("name", "error", "message"),
     [("r.avi", InputError, "no times of their own"), ("r.txt", InputError, "must end in"),
-     ("no/r.mp4", MediaError, "is not there")],
+     ("no/r.mp4", MediaError, "there is no folder")],
 )  # fmt: skip
 def test_what_cannot_be_recorded_is_said_at_once(tmp_path, name, error, message):
     with pytest.raises(error, match=message):
