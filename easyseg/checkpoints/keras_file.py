@@ -21,11 +21,12 @@ WHOLE_MODEL = "model_weights"
 """The group with the weights, in files of `model.save`."""
 
 
-def read(file: Path) -> dict[str, torch.Tensor]:
+def read(file: Path, max_bytes: int) -> dict[str, torch.Tensor]:
     """Reads the weights in a Keras file.
 
     Args:
         file: An existing file.
+        max_bytes: Limit on what all arrays take: one of them may stand under many names.
 
     Returns:
         Arrays by `layer/weight:0`, in the order of the file, their dimensions in Keras' order:
@@ -39,7 +40,7 @@ def read(file: Path) -> dict[str, torch.Tensor]:
     h5py = _h5py(file)
     try:
         with h5py.File(file, "r") as opened:
-            return _weights(h5py, opened.get(WHOLE_MODEL, opened), file)
+            return _weights(h5py, opened.get(WHOLE_MODEL, opened), file, max_bytes)
     except (OSError, RuntimeError, LookupError, ValueError, TypeError, AttributeError) as error:
         raise ModelError(
             f"the checkpoint {str(file)!r} cannot be read as a Keras .h5 file, it seems to be "
@@ -58,15 +59,18 @@ def _h5py(file: Path) -> ModuleType:
         ) from error
 
 
-def _weights(h5py: ModuleType, group: Any, file: Path) -> dict[str, torch.Tensor]:
+def _weights(h5py: ModuleType, group: Any, file: Path, max_bytes: int) -> dict[str, torch.Tensor]:
     weights: dict[str, torch.Tensor] = {}
-    size = file.stat().st_size
+    size, asked = file.stat().st_size, 0
     for layer in _names(group, "layer_names"):
         for name in _names(group[layer], "weight_names"):
             key = f"{layer}/{name.rsplit('/', 1)[-1]}"
             dataset = group[layer][name]
             if not isinstance(dataset, h5py.Dataset) or dataset.nbytes > size or key in weights:
                 raise ValueError(f"{layer}/{name} is no array, is twice there, or is too large")
+            asked += dataset.nbytes
+            if asked > max_bytes:
+                raise ValueError(f"its arrays take more than {max_bytes:,} bytes of memory")
             weights[key] = _tensor(dataset[()])
     return weights
 

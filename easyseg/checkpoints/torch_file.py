@@ -1,14 +1,20 @@
 """Files that `torch.save` wrote."""
 
+import mmap
 import pickle
 import struct
+import zipfile
 from pathlib import Path
+from typing import BinaryIO
 
 import torch
 
 from easyseg.errors import ModelError
 
 ZIP_MAGIC = b"PK\x03\x04"
+
+_TAKES_MEMORY = b"\nbytearray\n"
+"""The one thing that torch lets a file call and that fills memory for a mere number."""
 
 # What torch and the unpickler raise on damaged files; warnings, where those are turned into errors.
 DAMAGE = (
@@ -25,6 +31,7 @@ DAMAGE = (
     MemoryError,
     ImportError,
     struct.error,
+    zipfile.BadZipFile,
 )
 
 
@@ -45,6 +52,7 @@ def read(file: Path) -> object:
         with file.open("rb") as opened:
             is_zip = opened.read(len(ZIP_MAGIC)) == ZIP_MAGIC
             opened.seek(0)
+            _check_size(opened, is_zip)
             # torch can map a file only by its name, and judges by the name whether it is its own.
             mapped = is_zip and file.suffix.lower() != ".safetensors"
             source = file if mapped else opened
@@ -56,6 +64,22 @@ def read(file: Path) -> object:
             f"the checkpoint {str(file)!r} cannot be read, it seems to be damaged or incomplete "
             f"({file.stat().st_size} bytes): {error}"
         ) from error
+
+
+def _check_size(opened: BinaryIO, is_zip: bool) -> None:
+    """Raises unless what comes out of a file is no more than what is in it, tensors aside."""
+    if not is_zip:
+        with mmap.mmap(opened.fileno(), 0, access=mmap.ACCESS_READ) as content:
+            if content.find(_TAKES_MEMORY) >= 0:
+                raise pickle.UnpicklingError("it asks for a bytearray")
+        return
+    with zipfile.ZipFile(opened) as archive:
+        for entry in archive.infolist():
+            if entry.compress_type != zipfile.ZIP_STORED:
+                raise ValueError(f"{entry.filename} is compressed, as torch.save leaves nothing")
+            if entry.filename.endswith("data.pkl") and _TAKES_MEMORY in archive.read(entry):
+                raise pickle.UnpicklingError("it asks for a bytearray")
+    opened.seek(0)
 
 
 def _refusal(file: Path, is_zip: bool) -> str:

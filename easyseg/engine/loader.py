@@ -351,5 +351,7 @@ def _difference(wanted: checkpoints.StateDict, given: checkpoints.StateDict) -> 
     for title, keys in (("missing", missing), ("unknown", extra), ("other shape", shapes)):
         if keys:
             more = f" and {len(keys) - 3} more" if len(keys) > 3 else ""
-            parts.append(f"{title}: {', '.join(keys[:3])}{more}")
+            names = ", ".join(keys[:3])
+            # Names of a file, which may hold what a terminal takes for a command.
+            parts.append(f"{title}: {names.encode('unicode_escape').decode()}{more}")
     return "; ".join(parts)

@@ -1,6 +1,5 @@
 """Label maps as PNG files: with a palette, in official numbering, a mask for each class."""
 
-import re
 from collections.abc import Iterator
 
 import numpy as np
@@ -8,6 +7,7 @@ import numpy.typing as npt
 
 from easyseg._types import LabelMap
 from easyseg.drawing import draw
+from easyseg.files import plain_name
 from easyseg.labels import ADE20K, LabelSet
 from easyseg.labels.label_set import voc_colormap
 from easyseg.pictures.image import encode
@@ -80,7 +80,7 @@ def class_pngs(labels: LabelMap, label_set: LabelSet) -> Iterator[tuple[str, byt
     """
     check_labels(labels)
     for class_id in present(labels, label_set):
-        word = re.sub(r"[^\w-]+", "_", label_set.short_names[class_id])
+        word = plain_name(label_set.short_names[class_id]).replace(".", "_")
         mask = draw.select(labels, (class_id,))
         yield f"{class_id:03d}_{word}.png", encode(mask.view(np.uint8) * np.uint8(255), ".png")
 

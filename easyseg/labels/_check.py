@@ -2,6 +2,7 @@
 
 import operator
 import re
+import unicodedata
 from collections.abc import Iterable
 from typing import Any
 
@@ -11,6 +12,9 @@ from easyseg.errors import InputError
 
 MAX_CLASSES = 255
 """Ids are uint8, and one value is left for void."""
+
+_NO_LETTERS = ("Cc", "Cs")
+"""Categories of what a terminal takes for a command, and of what no file can hold."""
 
 _SEPARATORS = re.compile(r"[\s_-]+")
 
@@ -38,12 +42,14 @@ def as_index(what: object) -> int | None:
 
 
 def check_texts(what: str, texts: Iterable[object]) -> None:
-    """Raises InputError unless all are texts, not empty and without stray blanks."""
+    """Raises InputError unless all are texts, not empty, of letters and single blanks only."""
     for text in texts:
         if not isinstance(text, str):
             raise InputError(f"{what} must be text (str), not {type(text).__name__} {text!r}")
         if not simplify(text) or " ".join(text.split()) != text:
             raise InputError(f"{what} must not be empty or hold stray blanks: {text!r}")
+        if any(unicodedata.category(letter) in _NO_LETTERS for letter in text):
+            raise InputError(f"{what} must not hold control characters: {text!r}")
 
 
 def check_names(names: object) -> None:

@@ -1,7 +1,10 @@
 import json
 import os
 import pickle
+import re
+import subprocess
 import sys
+import zipfile
 from pathlib import Path
 
 import numpy as np
@@ -364,3 +367,96 @@ def test_straight_to_the_wanted_dtype(tmp_path):
     assert read["n"].dtype == torch.int64
     assert checkpoints.read(path)["a"].tolist() == [1.5, 2.5]
     assert checkpoints.read(path)["a"].dtype == torch.float32
+
+
+class Called:
+    """Is pickled as a call."""
+
+    def __init__(self, function, *arguments) -> None:
+        self.call = function, arguments
+
+    def __reduce__(self):
+        return self.call
+
+
+SCRIPT = """
+import resource, sys
+from easyseg import checkpoints
+from easyseg.errors import ModelError
+before = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss
+try:
+    checkpoints.read(sys.argv[1])
+except ModelError as error:
+    print(error)
+print((resource.getrusage(resource.RUSAGE_SELF).ru_maxrss - before) // 1024)
+"""
+
+
+def bombs() -> dict[str, object]:
+    one, million = torch.zeros(1).half(), torch.zeros(1_000_000).half()
+    return {
+        "a stride of 0": {"a": one.as_strided((1_500_000_000,), (0,))},
+        "one tensor many times": {f"a{n}": million[:999_999] for n in range(1000)},
+        "a bytearray": {"a": Called(bytearray, 3_000_000_000)},
+        "a tensor of a size": {"a": Called(torch.Tensor, 1000, 1_000_000)},
+    }
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="measures as on Unix")
+@pytest.mark.parametrize("name", bombs())
+@pytest.mark.parametrize("is_zip", [True, False])
+def test_a_small_file_takes_no_gigabytes(tmp_path: Path, name: str, is_zip: bool):
+    path = tmp_path / "bomb.pt"
+    torch.save(bombs()[name], path, _use_new_zipfile_serialization=is_zip)
+    command = [sys.executable, "-c", SCRIPT, str(path)]
+    done = subprocess.run(command, capture_output=True, text=True, check=True)
+    error, megabytes = done.stdout.splitlines()
+    assert re.search("would take|more than tensors|not a PyTorch checkpoint", error)
+    assert int(megabytes) < 100
+
+
+def test_an_archive_that_is_compressed(tmp_path: Path):
+    torch.save({"a": torch.zeros(2_000_000)}, tmp_path / "a.pt")
+    with (
+        zipfile.ZipFile(tmp_path / "a.pt") as stored,
+        zipfile.ZipFile(tmp_path / "b.pt", "w", zipfile.ZIP_DEFLATED) as packed,
+    ):
+        for entry in stored.namelist():
+            packed.writestr(entry, stored.read(entry))
+    with pytest.raises(ModelError, match="compressed"):
+        checkpoints.read(tmp_path / "b.pt")
+
+
+def test_the_limit_is_an_option(tmp_path: Path, monkeypatch):
+    torch.save({"a": torch.zeros(1000).half()}, tmp_path / "a.pt")
+    assert checkpoints.read(tmp_path / "a.pt", max_bytes=4000)["a"].shape == (1000,)
+    with pytest.raises(ModelError, match=r"would take 4,000 bytes of memory, more than 3,999"):
+        checkpoints.read(tmp_path / "a.pt", max_bytes=3999)
+    monkeypatch.setenv("EASYSEG_MAX_MODEL_BYTES", "3999")
+    with pytest.raises(ModelError, match="more than 3,999"):
+        checkpoints.read(tmp_path / "a.pt")
+    assert checkpoints.read(tmp_path / "a.pt", dtype=torch.float16)
+    monkeypatch.setenv("EASYSEG_MAX_MODEL_BYTES", "much")
+    with pytest.raises(ModelError, match="number of bytes"):
+        checkpoints.read(tmp_path / "a.pt")
+
+
+def test_tensors_that_are_none(tmp_path: Path):
+    for tensor in (torch.eye(3).to_sparse(), torch.empty(3, device="meta")):
+        torch.save({"a": tensor}, tmp_path / "a.pt")
+        with pytest.raises(ModelError, match="'a' is no tensor"):
+            checkpoints.read(tmp_path / "a.pt")
+
+
+def test_a_keras_array_under_many_names(tmp_path: Path):
+    h5py = pytest.importorskip("h5py")
+    with h5py.File(tmp_path / "a.h5", "w") as file:
+        file["shared"] = np.zeros(100_000, np.float32)
+        names = [f"w{n}" for n in range(100)]
+        file.attrs["layer_names"] = ["layer"]
+        layer = file.create_group("layer")
+        layer.attrs["weight_names"] = names
+        for name in names:
+            layer[name] = file["shared"]
+    with pytest.raises(ModelError, match=r"more than 10,000,000 bytes"):
+        checkpoints.read(tmp_path / "a.h5", max_bytes=10_000_000)

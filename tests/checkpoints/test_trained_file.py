@@ -132,3 +132,24 @@ def test_a_failure_leaves_the_old_file(tmp_path: Path, monkeypatch: pytest.Monke
         trained_file.save_whole({"a": 2}, path)
     assert torch.load(path, weights_only=True) == {"a": 1}
     assert [one.name for one in tmp_path.iterdir()] == ["state.pt"]
+
+
+@pytest.mark.parametrize("name", ["crop\x1b[31m", "crop\x07", "crop\ncrop", "\x9b2Jcrop"])
+def test_names_that_a_terminal_takes_for_commands(
+    tmp_path: Path, tensors: checkpoints.StateDict, name: str
+):
+    path = trained_file.write(tmp_path / "weeds.pt", described(), tensors, half=True)
+    content = torch.load(path, weights_only=True)
+    content["classes"][1] = name
+    torch.save(content, path)
+    with pytest.raises(ModelError, match="says about itself is damaged") as caught:
+        Segmenter(path)
+    assert str(caught.value).isprintable()
+
+
+def test_names_of_tensors_are_no_commands_either(tmp_path: Path, tensors: checkpoints.StateDict):
+    tensors["\x1b]0;title\x07"] = torch.zeros(1)
+    path = trained_file.write(tmp_path / "weeds.pt", described(), tensors, half=True)
+    with pytest.raises(ModelError, match="unknown: ") as caught:
+        Segmenter(path)
+    assert str(caught.value).isprintable()

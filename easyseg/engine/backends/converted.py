@@ -12,6 +12,7 @@ from tempfile import NamedTemporaryFile
 import easyseg
 from easyseg import download
 from easyseg.engine.backends.network import Checkpoint
+from easyseg.files import plain_name
 
 FORMAT = 1
 """Counts the changes of what is kept; files with another number are not used."""
@@ -40,7 +41,9 @@ def path_for(checkpoint: Checkpoint, kind: str, version: str) -> Path:
     versions = (easyseg.__version__, FORMAT, kind, version)
     facts = (download.sha256_of(checkpoint.path), checkpoint.output_stride, versions)
     digest = hashlib.sha256(repr(facts).encode()).hexdigest()
-    return download.cache_folder() / kind / f"{checkpoint.weights.name}-{digest[:16]}.zip"
+    # The name may come from the checkpoint itself.
+    name = plain_name(checkpoint.weights.name)
+    return download.cache_folder() / kind / f"{name}-{digest[:16]}.zip"
 
 
 def read(path: Path) -> dict[str, bytes] | None:

@@ -3,14 +3,17 @@ import zipfile
 from dataclasses import replace
 from pathlib import Path
 
+import numpy as np
 import pytest
 
 import easyseg
-from easyseg import registry
-from easyseg.engine import loader
+from easyseg import checkpoints, labels, registry, trained_file
+from easyseg.engine import Segmenter, loader
 from easyseg.engine.backends import converted
 from easyseg.engine.backends.network import Checkpoint
 from easyseg.errors import DownloadError
+from easyseg.labels import LabelSet
+from easyseg.trained_file import TrainedFile
 
 PARTS = {"model.xml": b"<net/>", "model.bin": bytes(range(256)) * 40}
 
@@ -107,3 +110,27 @@ def test_nobody_is_at_home(checkpoint: Checkpoint, monkeypatch):
     monkeypatch.setattr("easyseg.download.environment.sys.platform", "linux")
     with pytest.raises(DownloadError, match="EASYSEG_HOME"):
         converted.path_for(checkpoint, "openvino", "1")
+
+
+def test_the_name_of_a_label_set_leads_out_of_no_folder(tmp_path: Path, monkeypatch):
+    """A model file names its own label set; the cache once wrote and deleted where that led."""
+    monkeypatch.setenv("EASYSEG_HOME", str(tmp_path / "home"))
+    pytest.importorskip("openvino")
+    voc = labels.get("voc")
+    label_set = LabelSet.from_names("x/../../../precious/y", voc.names)
+    record = registry.resolve("builtin", "voc")
+    trained = TrainedFile(record.name, label_set, record.preprocess.with_size(64))
+    tensors = checkpoints.read(loader.built_in_file(record))
+    tensors = tensors if record.rename is None else record.rename(tensors)
+    file = trained_file.write(tmp_path / "evil.pt", trained, tensors, half=True)
+    precious = tmp_path / "precious"
+    precious.mkdir()
+    for number in range(converted.MOST_FILES + 4):
+        (precious / f"{number}.zip").write_text("mine")
+    before = set(tmp_path.rglob("*"))
+    segmenter = Segmenter(file, backend="openvino", device="cpu")
+    assert segmenter(np.zeros((64, 64, 3), np.uint8)).label_set == label_set
+    after = set(tmp_path.rglob("*"))
+    assert before <= after
+    assert all(path.is_relative_to(tmp_path / "home") for path in after - before)
+    assert [path.suffix for path in (tmp_path / "home" / "openvino").iterdir()] == [".zip"]
