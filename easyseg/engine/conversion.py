@@ -3,6 +3,7 @@
 import importlib
 import importlib.util
 import io
+import os
 import sys
 import warnings
 from collections.abc import Iterator
@@ -55,10 +56,11 @@ def need(kind: str) -> None:
 
 
 def import_quietly(name: str) -> Any:
-    """Imports OpenVINO or NNCF, or a part of them, without their report to their maker's server.
+    """Imports OpenVINO, NNCF or ONNX Runtime without their reports to their makers' servers.
 
-    Both send one at their first import where the package `openvino_telemetry` is, and do without
-    where it is not.
+    The first two send one at their first import where the package `openvino_telemetry` is, and do
+    without where it is not. The third one reads an environment variable then, and otherwise writes
+    an id of the machine into the home folder and looks its maker's server up, offline, too.
 
     Args:
         name: Of the module.
@@ -69,6 +71,7 @@ def import_quietly(name: str) -> Any:
     Raises:
         ImportError: If it is not there or damaged.
     """
+    os.environ.setdefault("ORT_DISABLE_TELEMETRY", "1")
     reporter = "openvino_telemetry"
     before = sys.modules.get(reporter)
     sys.modules[reporter] = None  # type: ignore[assignment] # to importers: it is not installed

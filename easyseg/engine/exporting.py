@@ -204,6 +204,6 @@ def _answer(path: Path, x: AnyArray) -> AnyArray:
         exact = {"INFERENCE_PRECISION_HINT": "f32"}
         compiled = openvino.Core().compile_model(str(path), "CPU", exact)
         return np.array(compiled(x)[0])
-    onnxruntime: Any = importlib.import_module("onnxruntime")
+    onnxruntime = conversion.import_quietly("onnxruntime")
     session = onnxruntime.InferenceSession(str(path), providers=["CPUExecutionProvider"])
     return np.array(session.run(None, {conversion.INPUT: x})[0])

@@ -1,6 +1,5 @@
 """What computes a network's answer: PyTorch, or a faster engine where one is installed."""
 
-import importlib
 import logging
 import os
 import threading
@@ -134,7 +133,7 @@ def try_out(backend: str) -> None:
         core = conversion.import_quietly("openvino").Core()
         core.compile_model(conversion.to_openvino(layer), "CPU")
     else:
-        onnxruntime = importlib.import_module("onnxruntime")
+        onnxruntime = conversion.import_quietly("onnxruntime")
         onnxruntime.InferenceSession(conversion.to_onnx(layer), providers=["CPUExecutionProvider"])
 
 

@@ -1,8 +1,5 @@
 """Runs a network with ONNX Runtime, on CPUs."""
 
-import importlib
-from typing import Any
-
 import torch
 
 from easyseg.engine import conversion
@@ -29,7 +26,7 @@ class ONNXRuntimeNetwork:
     precision = "fp32"
 
     def __init__(self, checkpoint: Checkpoint) -> None:
-        onnxruntime: Any = importlib.import_module("onnxruntime")
+        onnxruntime = conversion.import_quietly("onnxruntime")
         options = onnxruntime.SessionOptions()
         # What the user has set for PyTorch holds here, too.
         options.intra_op_num_threads = torch.get_num_threads()
