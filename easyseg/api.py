@@ -13,6 +13,7 @@ from typing_extensions import Unpack
 from easyseg._types import PathLike
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import MediaError
+from easyseg.files import may_be_read
 from easyseg.options import (
     CallOptions,
     DrawingOptions,
@@ -191,12 +192,13 @@ def _items(source: "Streamable | Sequence[Streamable]") -> "list[Streamable]":
     path = Path(os.fspath(source)).expanduser()
     if path.is_dir():
         known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
-        found = [p for p in sorted(path.rglob("*")) if p.suffix.lower() in known]
+        every = sorted(path.rglob("*"))
+        found = [p for p in every if p.suffix.lower() in known and may_be_read(p)]
     elif path.exists() or not glob.has_magic(str(path)):
         return [source]
     else:
         names = glob.glob(str(path), recursive=True)  # noqa: PTH207 - Path's takes no absolute one
-        found = [Path(name) for name in sorted(names)]
+        found = [path for path in map(Path, sorted(names)) if may_be_read(path)]
     if not found:
         raise MediaError(f"there is no picture and no video in {str(source)!r}")
     return list(found)

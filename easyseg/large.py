@@ -19,7 +19,7 @@ from easyseg.drawing import draw
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.engine.tiles import Block, check_tile, in_tiles_that_fit, label_blocks
 from easyseg.errors import InputError
-from easyseg.files.pending import PendingFile, check_target
+from easyseg.files import PendingFile, check_target
 from easyseg.labels import LabelSet
 from easyseg.options import LargeOptions, NetworkOptions, OverlayOptions, documented, pick
 from easyseg.pictures import tiled_tiff

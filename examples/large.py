@@ -9,7 +9,7 @@ import sys
 from pathlib import Path
 
 import easyseg
-from easyseg.files.pending import PendingFile
+from easyseg.files import PendingFile
 from easyseg.pictures import image as media
 from easyseg.pictures.tiled_tiff import TILE, cut, write_tiles
 

@@ -4,7 +4,6 @@ A dict of plain values and tensors, which `torch.load(path, weights_only=True)` 
 """
 
 import os
-import secrets
 from collections.abc import Mapping
 from dataclasses import asdict, dataclass, field, replace
 from pathlib import Path
@@ -15,7 +14,8 @@ import torch
 from easyseg import labels, registry
 from easyseg._types import PathLike
 from easyseg.checkpoints import StateDict, torch_file
-from easyseg.errors import InputError, ModelError
+from easyseg.errors import InputError, MediaError, ModelError
+from easyseg.files import PendingFile
 from easyseg.labels import LabelSet
 from easyseg.registry import Weights
 from easyseg.transforms import Preprocess
@@ -159,15 +159,14 @@ def save_whole(content: object, path: Path) -> Path:
     Raises:
         OSError: If it cannot be written; the old file is untouched then.
     """
-    part = path.with_name(f".{path.name}-{secrets.token_hex(4)}.part")
+    pending = PendingFile(path, durable=True)
     try:
-        with part.open("wb") as file:
-            torch.save(content, file)
-            file.flush()
-            os.fsync(file.fileno())
-        part.replace(path)
+        pending.fill(lambda file: torch.save(content, file))
+        pending.complete()
+    except MediaError as error:  # a model is no picture
+        raise error.__cause__ or error from None
     finally:
-        part.unlink(missing_ok=True)
+        pending.discard()
     return path
 
 

@@ -14,6 +14,7 @@ from typing import NoReturn, TextIO
 
 import easyseg
 from easyseg.errors import EasysegError, EasysegWarning
+from easyseg.files import guarding
 
 __all__ = ["COMMANDS", "main"]
 
@@ -31,6 +32,12 @@ COMMANDS = {
     "doctor": "tell what works on this machine, and what to do about what does not",
 }
 """Words that are commands when they come first, each with its file in this package."""
+
+_WRITING = ("segment", "stats", "background", "camera", "evaluate", "train", "export")
+"""The commands that write where the user says."""
+
+_OUTPUTS = ("output", "chart", "sheet", "report", "stats", "json", "record")
+"""The options that name what is written; others may name what is read."""
 
 INTERRUPTED = 130
 BROKEN_PIPE = 141
@@ -62,6 +69,12 @@ def main(argv: Sequence[str] | None = None) -> int:
     )
     command.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show where in the code errors arise")
+    if name in _WRITING:
+        parser.add_argument(
+            "--overwrite", action="store_true",
+            help="replace files, too, that easyseg has not written, or that were changed since; "
+            "inputs never",
+        )  # fmt: skip
     if not is_command:
         parser.epilog = _epilog()
         parser.add_argument("--version", action="version", version=f"easyseg {easyseg.__version__}")
@@ -69,6 +82,16 @@ def main(argv: Sequence[str] | None = None) -> int:
     if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have any letter or byte
         sys.stdout.reconfigure(errors="backslashreplace")
     return _run(command.run, options)
+
+
+def _named_files(options: argparse.Namespace) -> list[str]:
+    """Lists what may be inputs among the words that the user wrote."""
+    found: list[str] = []
+    for name, value in vars(options).items():
+        words = value if isinstance(value, list) else [value]
+        if name not in _OUTPUTS:
+            found += [word for word in words if isinstance(word, str)]
+    return found
 
 
 class _Parser(argparse.ArgumentParser):
@@ -91,7 +114,8 @@ def _epilog() -> str:
 def _run(command: Callable[[argparse.Namespace], int], options: argparse.Namespace) -> int:
     """Runs a command and turns what it raises into a line and an exit code."""
     try:
-        with _warnings_in_a_line():
+        overwrite = getattr(options, "overwrite", False)
+        with _warnings_in_a_line(), guarding(_named_files(options), overwrite=overwrite):
             code = command(options)
         if sys.stdout is not None:
             sys.stdout.flush()

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING
 from easyseg.cli import work
 from easyseg.cli.flags import add_flags
 from easyseg.errors import InputError
+from easyseg.files import check_target, replace_file
 from easyseg.options import EvaluateOptions, ModelOptions, pick
 
 if TYPE_CHECKING:
@@ -48,8 +49,10 @@ def run(options: argparse.Namespace) -> int:
         ModelError: If the model cannot be loaded.
     """
     dataset, data = _data(options.dataset, options.data)
-    if options.json not in (None, "-") and not Path(options.json).parent.is_dir():
-        raise InputError(f"there is no folder for {options.json!r}: make it first")
+    if options.json not in (None, "-"):
+        if not Path(options.json).parent.is_dir():
+            raise InputError(f"there is no folder for {options.json!r}: make it first")
+        check_target(Path(options.json))
     from easyseg.evaluation import evaluate
 
     result = evaluate(
@@ -73,7 +76,7 @@ def _report(result: "Evaluation", options: argparse.Namespace) -> None:
     if options.json == "-":
         print(text)
     else:
-        Path(options.json).write_text(text + "\n", "utf-8")
+        replace_file(Path(options.json), f"{text}\n".encode())
 
 
 def _data(dataset: str | None, data: list[str] | None) -> tuple[str | None, list[str] | str]:

@@ -47,7 +47,7 @@ class Finished:
             MediaError: If that cannot be written.
         """
         if self._wanted:
-            from easyseg.files.pending import replace_file
+            from easyseg.files import replace_file
 
             self._known[target] = self._facts(source)
             replace_file(self._path, json.dumps(self._known).encode())

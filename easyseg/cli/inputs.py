@@ -9,6 +9,8 @@ from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
 
+from easyseg.files import may_be_read, protect
+
 STDIN = "-"
 
 _LEFT_OUT = re.compile(r"^\.|_(segmented|background)(-\d+)?$")
@@ -71,8 +73,9 @@ def find(arguments: Sequence[str], *, leave_out: Path | None = None) -> Inputs:
     """Finds the pictures that are meant.
 
     Folders are searched through all their depth, for the extensions that can be read; what is
-    hidden, and files and folders that an earlier run has written ("..._segmented"), are left out
-    there. A file that is named need not exist: reading it will say what is wrong.
+    hidden, what is no file but a pipe or the like, and files and folders that an earlier run has
+    written ("..._segmented"), are left out there. A file that is named need not exist: reading it
+    will say what is wrong.
 
     Args:
         arguments: Paths of files and folders, patterns with *, ?, [] and **, URLs, or "-".
@@ -97,6 +100,7 @@ def find(arguments: Sequence[str], *, leave_out: Path | None = None) -> Inputs:
     for picture in inputs.pictures:
         unique.setdefault(_identity(picture), picture)
     inputs.pictures = list(unique.values())
+    protect(picture.source for picture in inputs.pictures if picture.is_file)
     return inputs
 
 
@@ -156,7 +160,8 @@ def _pictures_among(paths: Iterator[Path]) -> Iterator[Path]:
     from easyseg.pictures.image import IMAGE_EXTENSIONS  # heavy
 
     for path in paths:
-        if path.suffix.lower() in IMAGE_EXTENSIONS and not _LEFT_OUT.search(path.stem):
+        is_wanted = path.suffix.lower() in IMAGE_EXTENSIONS and not _LEFT_OUT.search(path.stem)
+        if is_wanted and may_be_read(path):
             yield path
 
 

@@ -27,7 +27,7 @@ def segment(
         InputError: If the options ask for what takes the whole picture.
         MediaError: If it cannot be read or written.
     """
-    from easyseg.files.pending import make_folder
+    from easyseg.files import make_folder
     from easyseg.large import segment_large
 
     if options.export is not None:

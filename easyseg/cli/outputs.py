@@ -11,6 +11,7 @@ from typing_extensions import Doc, TypedDict
 
 from easyseg.cli.inputs import Picture, is_large
 from easyseg.errors import InputError, MediaError
+from easyseg.files import check_replaceable
 from easyseg.options import Option
 
 STDOUT = "-"
@@ -83,7 +84,8 @@ def plan(
         The file for each picture; None is the standard output.
 
     Raises:
-        InputError: If the output does not suit the pictures, or is one of them.
+        InputError: If the output does not suit the pictures, is one of them, or must not be
+            replaced.
         MediaError: If pictures of that extension cannot be written.
     """
     if output == STDOUT and len(pictures) == 1:
@@ -91,10 +93,12 @@ def plan(
     folder = folder_of(output, several=len(pictures) > 1)
     inputs = {_key(Path(picture.source)) for picture in pictures if picture.is_file}
     if output is not None and folder is None:
-        return [_checked_file(Path(output), inputs, kind)]
+        target = _checked_file(Path(output), inputs, kind)
+        check_replaceable(target)
+        return [target]
     names = _Names(inputs)
     several_roots = len({picture.root for picture in pictures}) > 1
-    chosen: list[Path | None] = []
+    chosen: list[Path] = []
     for picture in pictures:
         extension = extension_of(picture, kind)
         if folder is not None:
@@ -105,7 +109,8 @@ def plan(
             chosen.append(names.free(parent, picture.stem, extension))
         else:
             chosen.append(names.free(Path(), f"{picture.stem}{ending}", extension))
-    return chosen
+        check_replaceable(chosen[-1])
+    return list(chosen)
 
 
 @functools.cache

@@ -89,6 +89,11 @@ def _check_files(options: argparse.Namespace) -> None:
     from easyseg.export.sheet import ContactSheet
     from easyseg.export.tables import check_table
 
+    files = [options.output, options.chart, options.sheet, options.report]
+    given = [Path(file).resolve() for file in files if file not in (None, _STDOUT)]
+    inputs = {Path(name).resolve() for name in options.photos if name != STDIN}
+    if len(set(given)) < len(given) or inputs & set(given):
+        raise InputError("every output needs a name of its own, which is none of the inputs")
     if options.output not in (None, _STDOUT):
         check_table(options.output)
     if options.chart is not None:
@@ -97,11 +102,6 @@ def _check_files(options: argparse.Namespace) -> None:
         ContactSheet(options.sheet)
     if options.report is not None:
         Report(options.report, "")
-    files = [options.output, options.chart, options.sheet, options.report]
-    given = [Path(file).resolve() for file in files if file not in (None, _STDOUT)]
-    inputs = {Path(name).resolve() for name in options.photos if name != STDIN}
-    if len(set(given)) < len(given) or inputs & set(given):
-        raise InputError("every output needs a name of its own, which is none of the inputs")
 
 
 @contextlib.contextmanager

@@ -15,6 +15,7 @@ from easyseg.cli.finished import Finished
 from easyseg.cli.flags import chosen, given
 from easyseg.cli.outputs import KindOptions
 from easyseg.errors import EasysegError, InputError
+from easyseg.files import may_be_read, protect
 from easyseg.options import (
     EncodingOptions,
     Field,
@@ -55,6 +56,7 @@ def find(options: argparse.Namespace) -> list[str]:
     if used and not videos:
         flags = ", ".join(used)
         raise InputError(f"{flags}: for videos only, and {options.photos[0]} is none by its name")
+    protect(videos)
     return videos
 
 
@@ -125,7 +127,7 @@ def plan(videos: list[str], options: argparse.Namespace) -> list[str]:
         )
     if len({target.casefold() for target in targets}) < len(targets):
         raise InputError("two of the videos have the same name: run the command once for each")
-    from easyseg.files.pending import make_folder
+    from easyseg.files import make_folder
 
     for target in targets:
         make_folder(Path(target).parent)
@@ -193,7 +195,8 @@ def _is_folder(name: str) -> bool:
 def _paths(name: str) -> list[str]:
     """The files that a quoted pattern means; a name that is none stands for itself."""
     if glob.has_magic(name) and not os.path.lexists(name):
-        return sorted(glob.glob(name, recursive=True)) or [name]  # noqa: PTH207 - it is text
+        found = sorted(glob.glob(name, recursive=True))  # noqa: PTH207 - it is text
+        return [path for path in found if may_be_read(Path(path))] or [name]
     return [name]
 
 

@@ -58,7 +58,7 @@ def draw(result: "Segmentation", options: argparse.Namespace) -> "AnyArray":
 
 def write_picture(target: Path | None, picture: "AnyArray") -> None:
     """Writes a picture to its file, whose folder is made, or to the standard output for None."""
-    from easyseg.files.pending import make_folder
+    from easyseg.files import make_folder
     from easyseg.pictures.image import encode, write
 
     if target is None:

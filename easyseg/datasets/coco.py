@@ -14,6 +14,7 @@ from easyseg.datasets.classes import BACKGROUND_NAMES, from_names
 from easyseg.datasets.polygons import fill_part
 from easyseg.datasets.rle import decode_rle
 from easyseg.errors import InputError
+from easyseg.files import may_be_read
 from easyseg.labels import LabelSet
 from easyseg.pictures.image import read
 
@@ -77,6 +78,7 @@ def coco_file(folder: Path, split: str) -> Path | None:
         path
         for place in (folder / "annotations", folder / split, folder)
         for path in sorted(place.glob("*.json"))
+        if may_be_read(path)
     ]
     # Names decide where they can: such files can be hundreds of megabytes.
     named = [path for path in files if split in path.stem or path.parent.name == split]

@@ -11,6 +11,7 @@ from easyseg._types import LabelMap
 from easyseg.datasets.base import VOID, Dataset, Item, unique_names
 from easyseg.datasets.classes import read_classes
 from easyseg.errors import InputError
+from easyseg.files import may_be_read
 from easyseg.labels import LabelSet
 from easyseg.pictures.image import IMAGE_EXTENSIONS, read
 from easyseg.pictures.masks import MASK_EXTENSIONS, read_labels
@@ -149,7 +150,7 @@ def find_files(folder: Path, extensions: Iterable[str]) -> dict[str, Path]:
     paths = sorted(
         path
         for path in folder.rglob("*")
-        if path.suffix.lower() in wanted and not path.name.startswith(".")
+        if path.suffix.lower() in wanted and not path.name.startswith(".") and may_be_read(path)
     )
     names = [path.relative_to(folder).with_suffix("").as_posix() for path in paths]
     unique_names(names, repr(str(folder)))

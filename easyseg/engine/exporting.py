@@ -6,11 +6,8 @@ normalised, and the names of the classes, go into the file's metadata.
 
 import importlib
 import json
-import secrets
-import shutil
 from dataclasses import asdict, dataclass
 from pathlib import Path
-from tempfile import TemporaryDirectory
 from typing import Any
 
 import numpy as np
@@ -22,6 +19,7 @@ from easyseg._types import AnyArray, PathLike
 from easyseg.engine import conversion, loader
 from easyseg.engine.fuse import fold_batch_norm
 from easyseg.errors import InputError, ModelError
+from easyseg.files import check_target, replace_by, scratch_folder
 from easyseg.registry import Weights
 from easyseg.transforms import Preprocess
 
@@ -79,18 +77,21 @@ def export(
     kind = target.suffix.lower()
     if kind not in (".onnx", ".xml"):
         raise InputError(f"the file must end in .onnx, or .xml for OpenVINO, not {target.name!r}")
+    files = [target] if kind == ".onnx" else [target.with_suffix(".bin"), target]
     if not target.parent.is_dir():
         raise InputError(f"there is no folder {str(target.parent)!r}: make it first")
+    for file in files:
+        check_target(file)
     if dynamic and kind == ".xml":
         raise InputError("OpenVINO files have a fixed size here: leave dynamic out")
     conversion.need("onnx" if kind == ".onnx" else "openvino")
-    weights, file = loader.find(model, dataset)
+    weights, checkpoint = loader.find(model, dataset)
     height, width = _checked_size(size, weights.preprocess)
-    network = fold_batch_norm(loader.load(weights, file, output_stride=output_stride))
+    network = fold_batch_norm(loader.load(weights, checkpoint, output_stride=output_stride))
     module = _Network(network, weights.first_class).eval()
     write = _write_onnx if kind == ".onnx" else _write_openvino
-    with TemporaryDirectory(dir=target.parent, prefix=".easyseg-") as folder:
-        part = Path(folder) / f"{secrets.token_hex(4)}{kind}"
+    with scratch_folder(target.parent) as folder:
+        part = folder / f"network{kind}"
         with conversion.quiet():
             write(module, part, (height, width), _metadata(weights), dynamic)
         sizes = [(1, height, width), *([(2, height - 1, width + 1)] if dynamic else [])]
@@ -100,9 +101,7 @@ def export(
                 f"the written network's answer differs from torch's by {difference:.2g} of the "
                 f"largest logit, more than {TOLERANCE}: nothing was kept"
             )
-        if kind == ".xml":
-            shutil.move(part.with_suffix(".bin"), target.with_suffix(".bin"))
-        shutil.move(part, target)
+        replace_by({file: part.with_suffix(file.suffix.lower()) for file in files})
     return Exported(target, (height, width), dynamic, difference)
 
 

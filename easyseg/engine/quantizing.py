@@ -17,7 +17,8 @@ from easyseg.engine import conversion, loader
 from easyseg.engine.backends import converted, openvino_backend
 from easyseg.engine.backends.network import Checkpoint
 from easyseg.engine.segmenter import Segmenter
-from easyseg.errors import InputError, ModelError
+from easyseg.errors import InputError, MediaError, ModelError
+from easyseg.files import may_be_read
 from easyseg.options import QuantizeOptions, documented
 from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource, read
 from easyseg.transforms import Preprocess
@@ -93,7 +94,7 @@ def quantize(
     parts = openvino_backend.as_parts(_calibrated(checkpoint.load(), chosen, preprocess))
     try:
         converted.replace(path, parts)
-    except OSError as error:
+    except MediaError as error:
         raise ModelError(f"the 8-bit form cannot be kept as {str(path)!r}: {error}") from error
     rounded = Segmenter(model, device="cpu", precision="int8", **options)
     shares = [_agreement(exact, rounded, source) for source in held_out or chosen]
@@ -115,7 +116,7 @@ def _sources(photographs: PathLike | Sequence[ImageSource]) -> list[ImageSource]
             raise InputError(f"photographs must be a folder or a list, and {str(folder)!r} is none")
         found = sorted(folder.rglob("*"))
         sources: list[ImageSource] = [
-            path for path in found if path.suffix.lower() in IMAGE_EXTENSIONS
+            path for path in found if path.suffix.lower() in IMAGE_EXTENSIONS and may_be_read(path)
         ]
     else:
         sources = list(photographs)

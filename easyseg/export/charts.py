@@ -9,7 +9,7 @@ import numpy as np
 from easyseg._types import PathLike
 from easyseg.errors import InputError
 from easyseg.export.totals import TimeLine, Totals
-from easyseg.files.pending import check_target, replace_file
+from easyseg.files import check_target, replace_file
 from easyseg.labels import LabelSet
 
 if TYPE_CHECKING:

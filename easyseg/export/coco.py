@@ -8,7 +8,7 @@ from easyseg._types import LabelMap
 from easyseg.datasets.rle import encode_rle
 from easyseg.export.pictures import present
 from easyseg.export.regions import regions
-from easyseg.files.pending import PendingFile
+from easyseg.files import PendingFile
 from easyseg.labels import LabelSet
 
 
@@ -34,6 +34,7 @@ class CocoWriter:
         self._images: list[dict[str, Any]] = []
         self._objects = 0
         self._before = '{"annotations": [\n'
+        self._end_bytes = 0
         self._file = PendingFile(path)
 
     def add(self, file_name: str, labels: LabelMap) -> None:
@@ -66,20 +67,36 @@ class CocoWriter:
                     }
                 )
             )
-        if lines:
-            self._file.write((self._before + ",\n".join(lines)).encode("ascii"))
-            self._before = ",\n"
         height, width = labels.shape
         record = {"id": image_id, "file_name": file_name, "width": width, "height": height}
         self._images.append(record)
+        text = self._before + ",\n".join(lines) if lines else ""
+        try:
+            self._file.write(text.encode("ascii"), reserve=self._room(record))
+        except BaseException:
+            self._images.pop()
+            raise
+        if lines:
+            self._before = ",\n"
         self._objects += len(lines)
 
+    def _room(self, record: dict[str, Any]) -> int:
+        """Counts the bytes that the end of the file takes, with one photograph more."""
+        if not self._end_bytes:
+            self._end_bytes = len(self._end())
+        self._end_bytes += len(json.dumps(record)) + 2
+        return self._end_bytes
+
     def close(self) -> None:
-        """Completes the file.
+        """Completes the file; on a full disk, too, with the photographs that found room.
 
         Raises:
             MediaError: If it cannot be written.
         """
+        self._file.write(self._end())
+        self._file.complete()
+
+    def _end(self) -> bytes:
         names = self._label_set.names
         rest = {
             "images": self._images,
@@ -93,8 +110,7 @@ class CocoWriter:
         }
         head = "" if self._objects else self._before
         text = f"{head}\n],\n{json.dumps(rest, ensure_ascii=False)[1:]}\n"
-        self._file.write(text.encode("utf-8", "backslashreplace"))
-        self._file.complete()
+        return text.encode("utf-8", "backslashreplace")
 
     def discard(self) -> None:
         """Throws away what was written; does nothing after `close`."""

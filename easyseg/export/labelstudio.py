@@ -12,12 +12,13 @@ import numpy.typing as npt
 from easyseg._types import LabelMap, Mask
 from easyseg.drawing import draw
 from easyseg.export.pictures import present
-from easyseg.files.pending import PendingFile
+from easyseg.files import PendingFile
 from easyseg.labels import LabelSet
 
 _FROM, _TO = "tag", "image"
 _LONGEST = 1 << 16
 _VALUE_BITS = 8
+_END = b"\n]\n"
 _CHANNELS = 4
 
 
@@ -56,7 +57,8 @@ class LabelStudioWriter:
         prediction = {"model_version": model, "result": results}
         task = {"data": {"image": address}, "predictions": [prediction]}
         text = json.dumps(task, ensure_ascii=False, separators=(",", ":"))
-        self._file.write((self._before + text).encode("utf-8", "backslashreplace"))
+        data = (self._before + text).encode("utf-8", "backslashreplace")
+        self._file.write(data, reserve=len(_END))
         self._before = ",\n"
         self._tasks += 1
 
@@ -78,12 +80,12 @@ class LabelStudioWriter:
         }
 
     def close(self) -> None:
-        """Completes the file.
+        """Completes the file; on a full disk, too, with the photographs that found room.
 
         Raises:
             MediaError: If it cannot be written.
         """
-        self._file.write(("\n]\n" if self._tasks else "[]\n").encode("ascii"))
+        self._file.write(_END if self._tasks else b"[]\n")
         self._file.complete()
 
     def discard(self) -> None:

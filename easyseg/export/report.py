@@ -11,7 +11,7 @@ from easyseg.errors import InputError
 from easyseg.export.report_page import SCRIPT, STYLE
 from easyseg.export.sheet import thumbnail
 from easyseg.export.totals import Totals
-from easyseg.files.pending import PendingFile, check_target
+from easyseg.files import PendingFile, check_target
 from easyseg.labels import LabelSet
 from easyseg.pictures.image import encode
 from easyseg.render.legend import percent
@@ -19,6 +19,8 @@ from easyseg.render.legend import percent
 _SIZE = (180, 240)
 _QUALITY = 80
 _SHOWN = 8
+_BUTTON = 300
+"""Bytes of the button for a class, but for its name."""
 
 _HEAD = """<!DOCTYPE html>
 <html lang="en">
@@ -87,15 +89,14 @@ class Report:
         Raises:
             MediaError: If the file cannot be written.
         """
-        if self._totals is None:
-            self._file.write(_HEAD.format(title=self._title, style=STYLE).encode("utf-8"))
-            self._totals, self._model = Totals(label_set), model
+        head = "" if self._totals else _HEAD.format(title=self._title, style=STYLE)
+        totals = self._totals or Totals(label_set)
         small = thumbnail(image, labels, label_set, _SIZE)
         data = base64.b64encode(encode(small, ".jpg", quality=_QUALITY)).decode("ascii")
         height, width = labels.shape
         shares = json.dumps({word: round(ratio, 6) for word, ratio in ratios.items()})
         text = (
-            f'<tr data-order="{self._totals.pictures}" data-name="{_escaped(name)}" '
+            f'{head}<tr data-order="{totals.pictures}" data-name="{_escaped(name)}" '
             f'data-pixels="{height * width}" data-shares="{_escaped(shares)}">'
             f'<td><img alt="" width="{small.shape[1]}" height="{small.shape[0]}" '
             f'src="data:image/jpeg;base64,{data}"></td>'
@@ -103,11 +104,14 @@ class Report:
             f'<td class="number">{width} &times; {height}</td><td class="number share"></td>'
             f"<td>{_bar(label_set, ratios)}</td></tr>\n"
         )
-        self._file.write(text.encode("utf-8"))
-        self._totals.add(ratios)
+        # What the end takes at most, so that it finds room on a full disk.
+        end = len(SCRIPT) + _BUTTON * len(label_set) + sum(map(len, label_set.names)) * 12
+        self._file.write(text.encode("utf-8"), reserve=end)
+        totals.add(ratios)
+        self._totals, self._model = totals, self._model or model
 
     def close(self) -> None:
-        """Completes the file; none is written where no picture was added.
+        """Completes the file, on a full disk, too; none is written where no picture was added.
 
         Raises:
             MediaError: If it cannot be written.

@@ -9,7 +9,7 @@ import numpy as np
 from easyseg._types import Color, Image, LabelMap, PathLike
 from easyseg.drawing import draw
 from easyseg.errors import InputError
-from easyseg.files.pending import check_target
+from easyseg.files import check_target
 from easyseg.labels import LabelSet
 from easyseg.pictures.image import resize, write
 from easyseg.render import overlay
@@ -72,7 +72,10 @@ class ContactSheet:
             raise InputError(f"a contact sheet is a {', '.join(_KINDS)} file, not {str(path)!r}")
         if min(columns, rows, *cell) < 1:
             raise InputError("a contact sheet needs at least one column and one row, of a pixel")
-        check_target(self._path)
+        number = 1
+        while number == 1 or self._page_path(number).exists():  # pages that are there are replaced
+            check_target(self._page_path(number))
+            number += 1
         self._columns, self._rows, self._cell = columns, rows, cell
         self._page: Image | None = None
         self._on_page = 0
@@ -130,10 +133,13 @@ class ContactSheet:
         height, width = self._size(rows)
         if rows == 1:
             width = _GAP + self._on_page * (self._cell[1] + _GAP)
-        number = len(self.pages) + 1
-        name = f"{self._path.stem}{f'-{number}' if number > 1 else ''}{self._path.suffix}"
+        target = self._page_path(len(self.pages) + 1)
         page, self._page, self._on_page = self._page[:height, :width], None, 0
-        self.pages.append(write(self._path.with_name(name), np.ascontiguousarray(page)))
+        self.pages.append(write(target, np.ascontiguousarray(page)))
+
+    def _page_path(self, number: int) -> Path:
+        name = f"{self._path.stem}{f'-{number}' if number > 1 else ''}{self._path.suffix}"
+        return self._path.with_name(name)
 
     def _size(self, rows: int) -> tuple[int, int]:
         height, width = self._cell

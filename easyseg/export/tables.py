@@ -11,7 +11,7 @@ from typing import TextIO
 from easyseg._closing import Closing
 from easyseg._types import PathLike
 from easyseg.errors import InputError, MediaError
-from easyseg.files.pending import check_target
+from easyseg.files import PendingFile, check_target
 
 KINDS = (".csv", ".jsonl")
 
@@ -32,8 +32,6 @@ def check_table(path: PathLike) -> Path:
     target = Path(path).expanduser()
     if target.suffix.lower() not in KINDS:
         raise InputError(f"statistics go to a .csv or a .jsonl file, not to {str(path)!r}")
-    if not target.parent.is_dir():
-        raise MediaError(f"the folder {str(target.parent)!r} is not there: create it first")
     check_target(target)
     return target
 
@@ -45,7 +43,8 @@ class Table(Closing):
     for each class there is, and a row for each picture. A `.jsonl` has a line of JSON for each
     picture, `{..., "classes": {"wall": 0.5}}`. Ratios are 0 to 1.
 
-    The file is made, or replaced, when the first picture is added.
+    The file is made, or replaced, when the first picture is added; it is another file from then on,
+    so that two writers never mix, and the last one to finish has the name.
 
     Args:
         target: The file, or an open text stream, which takes CSV.
@@ -69,7 +68,7 @@ class Table(Closing):
         self._keys, self._names = tuple(keys), names
         self._begun = keep > 0
         self._keep = keep
-        self._file: TextIO | None = None
+        self._file: PendingFile | None = None
         self._path = check_table(target) if isinstance(target, (str, os.PathLike)) else None
         self._stream = None if isinstance(target, (str, os.PathLike)) else target
         self._is_csv = self._path is None or self._path.suffix.lower() == ".csv"
@@ -85,38 +84,45 @@ class Table(Closing):
             MediaError: If the file cannot be written.
         """
         text = self._rows(values, ratios) if self._is_csv else self._line(values, ratios)
-        file = self._stream or self.open()
-        try:
-            file.write(text)
-            file.flush()
-        except BrokenPipeError:
-            raise
-        except OSError as error:
-            raise MediaError(f"cannot write {str(self._path)!r}: {error.strerror}") from error
+        if self._stream is None:
+            self.open()
+        if self._file is not None:
+            # A name of a file may hold bytes that are no text.
+            self._file.write(text.encode("utf-8", "backslashreplace"))
+        elif self._stream is not None:
+            try:
+                self._stream.write(text)
+                self._stream.flush()
+            except BrokenPipeError:
+                raise
+            except OSError as error:
+                raise MediaError(f"cannot write the table: {error.strerror}") from error
         self._begun = True
 
-    def open(self) -> TextIO:
+    def open(self) -> None:
         """Makes, or replaces, the file before the first picture.
 
         Raises:
             MediaError: If it cannot be written, or is shorter than what is to be kept.
         """
-        if self._file is None and self._path is not None:
-            try:
-                if self._keep:
-                    _cut(self._path, self._keep)
-                # A name of a file may hold bytes that are no text.
-                self._file = self._path.open(
-                    "a" if self._keep else "w",
-                    encoding="utf-8",
-                    errors="backslashreplace",
-                    newline="",
-                )
-            except OSError as error:
-                raise MediaError(f"cannot write {str(self._path)!r}: {error.strerror}") from error
-        if self._file is None:
-            raise MediaError("a stream that is given is open already")
-        return self._file
+        if self._file is not None or self._path is None:
+            return
+        file = PendingFile(self._path)
+        try:
+            file.write(_beginning(self._path, self._keep))
+            file.show()
+        except BaseException:
+            file.discard()
+            raise
+        self._file = file
+
+    def settle(self) -> int:
+        """Waits until all that was added is on the disk; gives the length in bytes.
+
+        Raises:
+            MediaError: If the disk refuses.
+        """
+        return 0 if self._file is None else self._file.settle()
 
     def _rows(self, values: Sequence[object], ratios: Mapping[str, float]) -> str:
         rows: list[Sequence[object]] = []
@@ -142,13 +148,28 @@ class Table(Closing):
         return json.dumps({**facts, "classes": classes}, ensure_ascii=False) + "\n"
 
     def close(self) -> None:
-        """Closes the file; a stream stays open."""
-        if self._file is not None:
-            self._file.close()
+        """Completes the file; a stream stays open.
+
+        Raises:
+            MediaError: If the file cannot be written.
+        """
+        file, self._file, self._keep = self._file, None, 0
+        if file is not None:
+            try:
+                file.complete()
+            finally:
+                file.discard()
 
 
-def _cut(path: Path, length: int) -> None:
-    if not path.is_file() or path.stat().st_size < length:
+def _beginning(path: Path, length: int) -> bytes:
+    """Reads what is to be kept of a table that was begun."""
+    if not length:
+        return b""
+    try:
+        with path.open("rb") as file:
+            content = file.read(length)
+    except OSError:
+        content = b""
+    if len(content) < length:
         raise MediaError(f"{str(path)!r}, which was begun, is gone or shorter: begin anew")
-    with path.open("r+b") as file:
-        file.truncate(length)
+    return content

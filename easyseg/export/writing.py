@@ -8,7 +8,7 @@ from typing import NamedTuple, Protocol
 
 from easyseg._closing import Closing
 from easyseg._types import FloatMap, Image, LabelMap, PathLike
-from easyseg.errors import InputError
+from easyseg.errors import EasysegError, InputError
 from easyseg.export.arrays import npz
 from easyseg.export.coco import CocoWriter
 from easyseg.export.geojson import check_options, geojson
@@ -16,7 +16,7 @@ from easyseg.export.labelme import labelme
 from easyseg.export.labelstudio import LabelStudioWriter, labeling_settings, local_address
 from easyseg.export.pictures import class_pngs, id_png, palette_png
 from easyseg.export.yolo import data_yaml, yolo
-from easyseg.files.pending import check_target, make_folder, replace_file
+from easyseg.files import check_target, make_folder, replace_file, uninterrupted
 from easyseg.labels import LabelSet
 
 DEFAULT_SIMPLIFY = 1.0
@@ -197,6 +197,7 @@ class FolderWriter(Closing):
             target = self._folder / f"{kind}.json"
             if kind not in self._shared:
                 make_folder(self._folder)
+                check_target(target)
                 self._shared[kind] = _SHARED[kind](target, result.label_set, self._options)
                 if kind == "labelstudio":
                     self._write_text("labelstudio.xml", labeling_settings(result.label_set))
@@ -214,6 +215,7 @@ class FolderWriter(Closing):
         path = self._folder / name
         if not path.is_file() or path.read_text("utf-8") != text:
             make_folder(path.parent)
+            check_target(path)
             replace_file(path, text.encode("utf-8"))
 
     def close(self) -> None:
@@ -222,13 +224,18 @@ class FolderWriter(Closing):
         Raises:
             MediaError: One cannot be written.
         """
-        try:
+        failures: list[EasysegError] = []
+        with uninterrupted():
             for writer in self._shared.values():
-                writer.close()
-        finally:
-            for writer in self._shared.values():
-                writer.discard()
+                try:
+                    writer.close()
+                except EasysegError as error:
+                    failures.append(error)
+                finally:
+                    writer.discard()
             self._shared.clear()
+        if failures:
+            raise failures[0]
 
 
 class _Shared(Protocol):
@@ -272,6 +279,7 @@ def _write_own(target: Path, result: Labelled, kind: str, options: ExportOptions
     if kind == "masks":
         make_folder(target)
         for name, data in class_pngs(labels, label_set):
+            check_target(target / name)
             replace_file(target / name, data)
         return
     check_target(target)

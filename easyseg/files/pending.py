@@ -1,62 +1,34 @@
-"""Opens files and replaces them, and says in plain words why it could not."""
+"""Files that are written beside their target, and take its place when they are complete."""
 
 import contextlib
-import difflib
 import errno
-import itertools
 import os
-import secrets
 import stat
-from collections.abc import Callable, Iterator
+import sys
+from collections.abc import Callable, Mapping
 from pathlib import Path
 from typing import BinaryIO
 
 from easyseg.errors import MediaError
-
-_LISTED = 5_000
-"""How many names of a folder are looked at for one that is near to a wrong one."""
-
-_ADVICE = {
-    errno.ENOSPC: "free some space or choose another folder",
-    errno.EROFS: "choose another folder",
-    errno.EACCES: "change the permissions or choose another place",
-}
+from easyseg.files import leftovers
+from easyseg.files.interrupts import uninterrupted
+from easyseg.files.marks import mark
+from easyseg.files.words import os_error_as_media_error, reason_of, shortened
 
 
-def open_to_read(path: Path) -> BinaryIO:
-    """Opens a file to read; whoever calls closes it.
-
-    Raises:
-        MediaError: It cannot be opened; the message names files of nearly the same name.
-    """
-    with _os_error_as_media_error("read", path):
-        return path.open("rb")
-
-
-def check_target(path: Path) -> None:
-    """Raises MediaError when no file can be written to a path, before any work is done."""
-    with _os_error_as_media_error("write", path):
-        if not path.parent.is_dir():
-            reason = f"there is no folder {path.parent}; create it first"
-        elif path.is_dir():
-            reason = "it is a folder; give the name of a file in it"
-        elif path.exists() and not path.is_file():
-            reason = "it is a device or a pipe, not a file"
-        elif path.exists() and not os.access(path, os.W_OK):
-            reason = "the file that is there is read-only"
-        else:
-            return
-        raise MediaError(f"cannot write {_shortened(path)}: {reason}")
-
-
-def replace_file(path: Path, data: bytes) -> None:
+def replace_file(path: Path, data: bytes, *, durable: bool = False) -> None:
     """Writes a file so that at any moment it is either the old one or the new one, whole.
+
+    Args:
+        path: The file.
+        data: Its new content.
+        durable: See `PendingFile`.
 
     Raises:
         MediaError: It cannot be written. As after any other exception, Ctrl-C included, the old
             file is untouched and the temporary one is gone.
     """
-    pending = PendingFile(path)
+    pending = PendingFile(path, durable=durable)
     try:
         pending.write(data)
         pending.complete()
@@ -65,14 +37,36 @@ def replace_file(path: Path, data: bytes) -> None:
         raise
 
 
+def replace_by(parts: Mapping[Path, Path]) -> None:
+    """Gives complete files their names, one right after the other.
+
+    Args:
+        parts: The files, on the disk of their targets, by those.
+
+    Raises:
+        MediaError: One cannot be replaced.
+    """
+    with uninterrupted():
+        for target, part in parts.items():
+            with os_error_as_media_error("write", target):
+                final = target.resolve()
+                keep_permissions(part, final)
+                mark(part, final)
+                part.replace(final)
+
+
 class PendingFile:
     """A file that is written piece by piece and takes its name when it is complete.
 
     The data go to a temporary file in the same folder. The permissions are those of the file that
-    was there, or what the umask says; a symbolic link is followed.
+    was there, or what the umask says; a symbolic link is followed. Of several writers of one target
+    the last one to finish has it, whole. What a writer leaves there that was killed, the next one
+    in that folder deletes.
 
     Args:
         path: The target.
+        suffix: Extension of the temporary file, for a library that goes by it.
+        durable: Whether to wait until it is on the disk before it takes its name.
 
     Attributes:
         path: The target.
@@ -82,27 +76,40 @@ class PendingFile:
         MediaError: There can be no such file.
     """
 
-    def __init__(self, path: Path) -> None:
-        self.path = path
-        with _os_error_as_media_error("write", path):
-            self._target = path.resolve()
-        self.part = self._target.with_name(f".easyseg-{secrets.token_hex(8)}.part")
-        self._file: BinaryIO | None = None  # whatever is opened, `discard` can find
-        self._size = 0
+    _file: BinaryIO | None = None
 
-    def write(self, data: bytes) -> None:
-        """Adds a piece; one that is interrupted does not count.
+    def __init__(self, path: Path, *, suffix: str = "", durable: bool = False) -> None:
+        self.path = path
+        with os_error_as_media_error("write", path):
+            self._target = path.resolve()
+        self._suffix, self._durable = suffix, durable
+        self.part = self._target.with_name(leftovers.new_name(suffix))
+        self._file = None  # whatever is opened, `discard` can find
+        self._process = 0
+        self._size: int | None = 0
+        self._is_shown = False
+
+    def write(self, data: bytes, *, reserve: int = 0) -> None:
+        """Adds a piece; one that is interrupted, or finds no room, does not count.
+
+        Args:
+            data: The piece.
+            reserve: Bytes that must find room after it, so that the file can be ended.
 
         Raises:
             MediaError: It cannot be written, the disk may be full.
         """
-        with _os_error_as_media_error("write", self.path):
+        with os_error_as_media_error("write", self.path):
             file = self._open()
-            if file.tell() != self._size:  # the last piece was interrupted
-                file.seek(self._size)
+            size = self._size or 0
+            if file.tell() != size:  # the last piece was interrupted
+                file.seek(size)
                 file.truncate()
+            if reserve:
+                _reserve(file.fileno(), size, len(data) + reserve)
             file.write(data)
-        self._size += len(data)
+            file.flush()
+        self._size = size + len(data)
 
     def fill(self, write: Callable[[BinaryIO], None]) -> None:
         """Lets something write the file that goes back and forth in it.
@@ -113,14 +120,53 @@ class PendingFile:
         Raises:
             MediaError: It cannot be written, the disk may be full.
         """
-        with _os_error_as_media_error("write", self.path):
+        with os_error_as_media_error("write", self.path):
             file = self._open()
         try:
             write(file)
             self._size = file.seek(0, os.SEEK_END)
         except OSError as error:
-            reason = _reason(self.path, error)
-            raise MediaError(f"cannot write {_shortened(self.path)}: {reason}") from error
+            reason = reason_of(self.path, error)
+            raise MediaError(f"cannot write {shortened(self.path)}: {reason}") from error
+
+    def create(self) -> Path:
+        """Makes the temporary file, for something else to write by its name.
+
+        Raises:
+            MediaError: It cannot be made.
+        """
+        with os_error_as_media_error("write", self.path):
+            self._open()
+        self._size = None
+        return self.part
+
+    def show(self) -> None:
+        """Gives the file its name already now, with what there is, to be watched as it grows.
+
+        Where the disk knows no second name of a file, it appears when it is complete.
+
+        Raises:
+            MediaError: It cannot be written.
+        """
+        with os_error_as_media_error("write", self.path):
+            self._open()
+        self._is_shown = True
+        second = self._target.with_name(leftovers.new_name(self._suffix))
+        with contextlib.suppress(OSError, NotImplementedError):
+            mark(self.part, self._target, growing=True)
+            keep_permissions(self.part, self._target)
+            os.link(self.part, second)
+            second.replace(self._target)
+
+    def settle(self) -> int:
+        """Waits until all that was written is on the disk; gives its length in bytes.
+
+        Raises:
+            MediaError: The disk refuses.
+        """
+        with os_error_as_media_error("write", self.path):
+            os.fsync(self._open().fileno())
+        return self._size or 0
 
     def complete(self) -> None:
         """Gives the file its name.
@@ -128,17 +174,21 @@ class PendingFile:
         Raises:
             MediaError: It cannot be done; the old file is untouched.
         """
-        with _os_error_as_media_error("write", self.path):
-            with self._open() as file:
-                file.truncate(self._size)  # an interrupted piece goes
-            if self._target.exists():
-                self.part.chmod(stat.S_IMODE(self._target.stat().st_mode))
+        with os_error_as_media_error("write", self.path):
+            file = self._open()
+            if self._size is not None:
+                file.truncate(self._size)  # an interrupted piece goes, and room that was reserved
+            if self._durable:
+                os.fsync(file.fileno())
+            if sys.platform == "win32":  # replaces closed files only
+                file.close()
+            keep_permissions(self.part, self._target)
+            mark(self.part, self._target)
+            # Of two names of one file, a rename removes none.
             self.part.replace(self._target)
-
-    def _open(self) -> BinaryIO:
-        if self._file is None:
-            self._file = self.part.open("xb")
-        return self._file
+            if self._is_shown:
+                self.part.unlink(missing_ok=True)
+            file.close()
 
     def discard(self) -> None:
         """Throws away what was written; does nothing after `complete`."""
@@ -148,53 +198,37 @@ class PendingFile:
         with contextlib.suppress(OSError):
             self.part.unlink()
 
+    def __del__(self) -> None:
+        # Of one that an interruption has left to itself; a forked process has only a copy.
+        if self._file is not None and not self._file.closed and self._process == os.getpid():
+            self.discard()
 
-def make_folder(folder: Path) -> None:
-    """Makes a folder, with those above it, where it is not there yet.
+    def _open(self) -> BinaryIO:
+        if self._file is None:
+            self._process = os.getpid()
+            leftovers.sweep(self._target.parent)
+        while self._file is None:
+            self.part = self._target.with_name(leftovers.new_name(self._suffix))
+            file = self.part.open("xb")
+            if leftovers.claim(file.fileno()):
+                self._file = file
+            else:
+                file.close()
+        return self._file
 
-    Raises:
-        MediaError: It cannot be made.
-    """
+
+def keep_permissions(part: Path, target: Path) -> None:
+    """Gives a part the permissions of the file that it is going to replace."""
+    with contextlib.suppress(FileNotFoundError):
+        part.chmod(stat.S_IMODE(target.stat().st_mode))
+
+
+def _reserve(descriptor: int, size: int, more: int) -> None:
+    """Raises OSError where the disk has no room for more; some systems cannot tell."""
+    if sys.platform != "linux":
+        return
     try:
-        folder.mkdir(parents=True, exist_ok=True)
+        os.posix_fallocate(descriptor, size, more)
     except OSError as error:
-        raise MediaError(f"cannot make the folder {folder}: {error.strerror}") from error
-
-
-@contextlib.contextmanager
-def _os_error_as_media_error(verb: str, path: Path) -> Iterator[None]:
-    try:
-        yield
-    except (OSError, ValueError, RuntimeError) as error:  # a null character, a loop of links
-        raise MediaError(f"cannot {verb} {_shortened(path)}: {_reason(path, error)}") from error
-
-
-def _reason(path: Path, error: Exception) -> str:
-    if isinstance(error, FileNotFoundError):
-        return _what_is_missing(path)
-    if not isinstance(error, OSError):
-        return str(error)
-    if os.path.isdir(path):  # noqa: PTH112 - Path.is_dir may raise another error
-        return "it is a folder; give a file in it"
-    advice = _ADVICE.get(error.errno or 0)
-    return (error.strerror or str(error)).lower() + (f"; {advice}" if advice else "")
-
-
-def _what_is_missing(path: Path) -> str:
-    if path.is_symlink():
-        return f"it is a link to {path.readlink()}, which does not exist"
-    folder = path.absolute().parent
-    try:
-        names = [entry.name for entry in itertools.islice(folder.iterdir(), _LISTED)]
-    except OSError:
-        return f"there is no folder {folder}"
-    by_lower_case = {name.lower(): name for name in names}
-    near = difflib.get_close_matches(path.name.lower(), by_lower_case, n=3)
-    if near:
-        return f"no such file; did you mean {', '.join(by_lower_case[name] for name in near)}?"
-    return f"no such file in {folder}"
-
-
-def _shortened(path: Path) -> str:
-    text = str(path)
-    return text if len(text) <= 300 else f"{text[:300]}..."
+        if error.errno in (errno.ENOSPC, errno.EDQUOT, errno.EFBIG):
+            raise

@@ -16,7 +16,7 @@ from PIL import Image as PillowImage
 
 from easyseg._types import AnyArray, Image, PathLike
 from easyseg.errors import InputError, MediaError
-from easyseg.files.pending import check_target, open_to_read, replace_file
+from easyseg.files import check_target, open_to_read, replace_file
 from easyseg.pictures._decode import decode, pillow_to_rgb
 from easyseg.pictures._encode import encode_array, format_of
 from easyseg.pictures._pixels import to_rgb

@@ -12,7 +12,7 @@ from PIL import TiffImagePlugin
 
 from easyseg._types import AnyArray, Image
 from easyseg.errors import EasysegError, InputError, MediaError
-from easyseg.files.pending import open_to_read
+from easyseg.files import open_to_read
 from easyseg.pictures._decode import FLIPS, pillow_to_rgb, upright
 from easyseg.pictures._pixels import to_rgb
 from easyseg.pictures._tiff import REWRITE, Segments

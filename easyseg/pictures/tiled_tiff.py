@@ -4,7 +4,7 @@ from collections.abc import Iterable, Iterator, Sequence
 from typing import BinaryIO
 
 from easyseg._types import AnyArray
-from easyseg.files.pending import PendingFile
+from easyseg.files import PendingFile
 from easyseg.pictures.parts import Tag, load_tifffile
 
 TILE = 256

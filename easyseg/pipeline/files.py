@@ -16,7 +16,7 @@ from easyseg.pipeline.ahead import ahead
 from easyseg.pipeline.job import Job, VideoSummary
 from easyseg.pipeline.resume import Checkpoints, Progress, folder_of, identify
 from easyseg.pipeline.segmenting import AHEAD, segment_frames
-from easyseg.pipeline.statistics import Note, settle, statistics
+from easyseg.pipeline.statistics import Note, Statistics, statistics
 from easyseg.result import Segmentation
 from easyseg.videos.frame_sinks import is_folder_of_frames, open_sink
 from easyseg.videos.resumable_sink import ResumableSink
@@ -80,8 +80,8 @@ def process_file(
             kept.remaining(video), segmenter, job.segmenting, source=source, smoother=kept.smoother
         )
         drawn = ahead(_drawn(results, None if sink is None else draw), count=AHEAD)
-        notes = [note, *([] if job.on_frame is None else [job.on_frame]), advance]
-        checkpoint = functools.partial(_checkpoint, kept, sink, video, job)
+        notes: list[Note] = [note, *([] if job.on_frame is None else [job.on_frame]), advance]
+        checkpoint = functools.partial(_checkpoint, kept, sink, video, note)
         with contextlib.closing(drawn), _completed(sink, video):
             frames, last = _consume(drawn, sink, notes, rate, earlier.frames, checkpoint)
     if last is None:
@@ -141,16 +141,15 @@ def _checkpoint(
     kept: Checkpoints,
     sink: FrameSink | None,
     video: VideoSource,
-    job: Job,
+    note: Statistics,
     frames: int,
     last: Frame,
 ) -> None:
     """Puts aside what is finished, where a section ends."""
     if kept.is_due(frames):
         section = sink.end_section() if isinstance(sink, ResumableSink) else None
-        table = settle(job.statistics)
         time = str(last.time)
-        kept.save(Progress(frames, last.index, time, video.skipped, table, section))
+        kept.save(Progress(frames, last.index, time, video.skipped, note.settle(), section))
 
 
 @contextlib.contextmanager

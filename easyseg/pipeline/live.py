@@ -161,7 +161,7 @@ def run_live(
         worker = Worker(results, 1, "easyseg-live")
         stack.callback(worker.stop)
         stack.callback(camera.close)  # first of all, for the worker waits for it
-        notes = [note, *([] if live.on_frame is None else [live.on_frame])]
+        notes: list[Note] = [note, *([] if live.on_frame is None else [live.on_frame])]
         loop = _Loop(camera, worker, view, display, recorder, sinks, notes, adaptive)
         loop.run()
     if loop.last is None:

@@ -19,6 +19,7 @@ from filelock import FileLock, Timeout
 from easyseg._types import PathLike
 from easyseg.engine import Prediction
 from easyseg.errors import InputError, MediaError
+from easyseg.files import replace_file
 from easyseg.pipeline.segmenting import Segmenting
 from easyseg.pipeline.smoothing import Past, Smoother
 from easyseg.videos.frame_sinks import is_folder_of_frames
@@ -130,9 +131,10 @@ class Checkpoints:
             if past is not None:
                 file = io.BytesIO()
                 np.savez(file, probabilities=past[0].numpy(), thumbnail=past[1])
-                _write(kept, file.getvalue())
+                replace_file(kept, file.getvalue(), durable=True)
             facts = {"job": self._identity, "progress": asdict(progress)}
-            _write(self.folder / FACTS, json.dumps(facts, indent=1).encode())
+            text = json.dumps(facts, indent=1)
+            replace_file(self.folder / FACTS, text.encode(), durable=True)
             for old in self.folder.glob("past-*.npz"):
                 if old != kept:
                     old.unlink()
@@ -260,16 +262,6 @@ def _read_past(file: Path) -> Past:
 
 def _damaged(folder: Path) -> MediaError:
     return MediaError(f"what is in {str(folder)!r} is damaged: delete it to begin anew")
-
-
-def _write(path: Path, data: bytes) -> None:
-    """Replaces a file at once, and waits until it is on the disk."""
-    part = path.with_name(f"{path.name}.part")
-    with part.open("wb") as file:
-        file.write(data)
-        file.flush()
-        os.fsync(file.fileno())
-    part.replace(path)
 
 
 @contextlib.contextmanager

@@ -17,6 +17,7 @@ from easyseg.engine.device import pick_device
 from easyseg.errors import InputError
 from easyseg.evaluation import score
 from easyseg.evaluation.metrics import Scores
+from easyseg.files import check_target, replace_file
 from easyseg.labels import LabelSet
 from easyseg.training import prepare
 from easyseg.training.augment import Augment
@@ -30,6 +31,7 @@ from easyseg.training.teacher import Teacher
 from easyseg.transforms import Preprocess, restore
 
 MODEL_FILE = "model.pt"
+FILES = (MODEL_FILE, "state.pt", "settings.json", "curves.csv", "curves.png")
 
 
 @dataclass(frozen=True, eq=False)
@@ -129,13 +131,16 @@ def train(
         **material.identity(),
     }
     with prepare.locked(folder):
+        for name in FILES:
+            check_target(folder / name)
         label_set = material.label_set
         initial = make_initial(init, label_set, architecture=architecture, seed=chosen.seed)
         wise = None if teacher is None else Teacher(teacher, label_set, device=where)
         trainer = _trainer(initial, material, chosen, wise, where, folder, identity)
         trainer.progress = progress
         if not trainer.resume():
-            (folder / "settings.json").write_text(json.dumps(identity, indent=2), "utf-8")
+            text = json.dumps(identity, indent=2)
+            replace_file(folder / "settings.json", text.encode("utf-8"))
         if not trainer.state.finished:
             trainer.run()
         return _finish(trainer, initial, label_set)

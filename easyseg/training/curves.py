@@ -6,6 +6,7 @@ from collections.abc import Mapping, Sequence
 from pathlib import Path
 
 from easyseg.drawing.chart import Points, line_chart, side_by_side
+from easyseg.files import replace_file
 from easyseg.pictures.image import write
 
 COLUMNS = (
@@ -35,17 +36,14 @@ def write_curves(folder: Path, history: Sequence[Mapping[str, float]]) -> None:
         history: Rows with some of the columns.
 
     Raises:
-        MediaError: If the picture cannot be written.
-        OSError: If the table cannot be written.
+        MediaError: If one cannot be written.
     """
     table = io.StringIO()
     writer = csv.DictWriter(table, COLUMNS, lineterminator="\n")
     writer.writeheader()
     for row in history:
         writer.writerow({name: f"{value:.6g}" for name, value in row.items()})
-    part = folder / "curves.csv.part"
-    part.write_text(table.getvalue(), "utf-8")
-    part.replace(folder / "curves.csv")
+    replace_file(folder / "curves.csv", table.getvalue().encode("utf-8"))
     parts = any("dice" in row or "distillation" in row for row in history)
     shown = LOSSES if parts else LOSSES[:1]
     charts = [

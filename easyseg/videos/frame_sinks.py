@@ -18,16 +18,10 @@ from av.video.stream import VideoStream
 
 from easyseg._types import Image, PathLike
 from easyseg.errors import InputError, MediaError
+from easyseg.files import PendingFile, check_target, make_folder, uninterrupted
 from easyseg.pictures.image import encode, write
 from easyseg.videos.encoder import ALPHA_ENCODERS
-from easyseg.videos.sinks import (
-    FrameSink,
-    as_media_errors,
-    check_size,
-    check_target,
-    finish_after,
-    part_of,
-)
+from easyseg.videos.sinks import FrameSink, as_media_errors, check_size, finish_after
 from easyseg.videos.source import VideoInfo
 from easyseg.videos.video_sink import ENCODERS, Encoding, VideoSink
 
@@ -135,7 +129,7 @@ class GifSink(_Sink):
     def __init__(self, path: PathLike) -> None:
         self.path = Path(os.fspath(path)).expanduser()
         check_target(self.path)
-        self._part = part_of(self.path)
+        self._file = PendingFile(self.path, suffix=".gif")
         self.encoder: str | None = "gif"
         self.frames = 0
         self._output: OutputContainer | None = None
@@ -163,14 +157,14 @@ class GifSink(_Sink):
         check_size(image, self._size)
         frame = VideoFrame.from_ndarray(image, format="rgb24")
         ticks = max(self._last + 1, round((time - self._begin) / CENTISECOND))
-        if self.frames:
-            self._step = ticks - self._last
-        self._last = ticks
-        frame.pts, frame.time_base = self._last, CENTISECOND
-        with as_media_errors(self.path):
+        with uninterrupted(), as_media_errors(self.path):
+            if self.frames:
+                self._step = ticks - self._last
+            self._last = ticks
+            frame.pts, frame.time_base = self._last, CENTISECOND
             self._graph.push(frame)
             self._drain()
-        self.frames += 1
+            self.frames += 1
 
     def close(self, *, cut: bool = False) -> None:
         """Completes the file and gives it its name; further calls do nothing.
@@ -185,28 +179,30 @@ class GifSink(_Sink):
             if not self.frames:
                 raise MediaError(f"nothing was written to {str(self.path)!r}: there was no frame")
             return
-        try:
-            with as_media_errors(self.path):
-                self._graph.push(None)
-                self._drain()
-                self._output.close()
-                self._output = None
-                self._part.replace(self.path)
-        finally:
-            self.discard()
+        with uninterrupted():
+            try:
+                with as_media_errors(self.path):
+                    self._graph.push(None)
+                    self._drain()
+                    self._output.close()
+                    self._output = None
+                    self._file.complete()
+            finally:
+                self.discard()
 
     def discard(self) -> None:
         """Throws away what is not complete; what had the target's name before stays."""
-        if self._output is not None:
-            with contextlib.suppress(av.error.FFmpegError, OSError):
-                self._output.close()
-        self._output = None
-        self._part.unlink(missing_ok=True)
+        with uninterrupted():
+            if self._output is not None:
+                with contextlib.suppress(av.error.FFmpegError, OSError):
+                    self._output.close()
+            self._output = None
+            self._file.discard()
 
     def _open(self) -> None:
         height, width = self._size
         with as_media_errors(self.path):
-            self._output = av.open(str(self._part), "w", options={"loop": "0"})
+            self._output = av.open(str(self._file.create()), "w", options={"loop": "0"})
             stream = self._output.add_stream("gif", rate=100)
             stream.width, stream.height, stream.pix_fmt = width, height, "pal8"
             stream.codec_context.time_base = CENTISECOND
@@ -265,8 +261,7 @@ class FolderSink(_Sink):
         self.encoder: str | None = pattern.suffix
         self.frames = 0
         _check_extension(pattern)
-        with as_media_errors(self.path):
-            self.path.mkdir(parents=True, exist_ok=True)
+        make_folder(self.path)
 
     def write(self, image: Image, time: Fraction) -> None:
         """Adds a frame.

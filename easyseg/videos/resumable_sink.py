@@ -6,6 +6,7 @@ from pathlib import Path
 
 from easyseg._types import Image, PathLike
 from easyseg.errors import InputError, MediaError
+from easyseg.files import uninterrupted
 from easyseg.videos._journal import PacketJournal
 from easyseg.videos.encoder import Clock, Encoding, VideoEncoder
 from easyseg.videos.sinks import as_media_errors, check_size
@@ -86,11 +87,8 @@ class ResumableSink:
             raise InputError("a transparent video cannot be resumed; a folder of pictures can")
         if after is not None:
             encoding = replace(encoding, encoder=after.encoder)
-        part = folder / f"{JOINED}{Path(path).suffix}"
-        self._target = VideoSink(
-            path, info, copy_from=copy_from, end=end, encoding=encoding, part=part
-        )
-        self.path, self._part = self._target.path, part
+        self._target = VideoSink(path, info, copy_from=copy_from, end=end, encoding=encoding)
+        self.path, self._part = self._target.path, folder / f"{JOINED}{Path(path).suffix}"
         self._info, self._encoding = info, encoding
         self._clock = Clock(info)
         self._coder: VideoEncoder | None = None
@@ -122,12 +120,12 @@ class ResumableSink:
         if not self.frames:
             self._first, self._size = time, (image.shape[0], image.shape[1])
         check_size(image, self._size)
-        with as_media_errors(self.path):
+        with uninterrupted(), as_media_errors(self.path):
             if self._coder is None:
                 self._coder = self._begin_section()
             self._last = time
             self._journal.add(self._coder.encode(image, time - self._first))
-        self.frames += 1
+            self.frames += 1
 
     def end_section(self) -> Section:
         """Ends a section; on return it is on the disk, whatever happens afterwards.
@@ -135,7 +133,7 @@ class ResumableSink:
         Raises:
             MediaError: If it cannot be written.
         """
-        with as_media_errors(self.path):
+        with uninterrupted(), as_media_errors(self.path):
             if self._coder is not None:
                 self._journal.add(self._coder.flush())
                 self._coder = None

@@ -2,7 +2,6 @@
 
 import contextlib
 import logging
-import os
 from collections.abc import Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -12,6 +11,7 @@ import av.error
 
 from easyseg._types import Image
 from easyseg.errors import EasysegError, InputError, MediaError
+from easyseg.files import uninterrupted
 
 logger = logging.getLogger(__name__)
 
@@ -57,32 +57,16 @@ def finish_after(sink: FrameSink, error: BaseException | None) -> None:
     Raises:
         MediaError: If there was no error before, and the sink cannot be completed.
     """
-    if error is None:
-        sink.close()
-    elif not sink.frames:
-        sink.discard()
-    else:
-        try:
-            sink.close(cut=True)
-        except EasysegError as second:
-            logger.warning("%s could not be completed: %s", sink.path, second)
-
-
-def part_of(path: Path) -> Path:
-    """Gives the name that a file has while it is written, beside its target."""
-    return path.with_name(f".{path.stem}.{os.getpid()}.part{path.suffix}")
-
-
-def check_target(path: Path) -> None:
-    """Tells early that a file cannot be made.
-
-    Raises:
-        MediaError: If it is a folder, or its folder is not there.
-    """
-    if path.is_dir():
-        raise MediaError(f"{str(path)!r} is a folder: give the name of a video file")
-    if not path.parent.is_dir():
-        raise MediaError(f"the folder {str(path.parent)!r} is not there: create it first")
+    with uninterrupted():
+        if error is None:
+            sink.close()
+        elif not sink.frames:
+            sink.discard()
+        else:
+            try:
+                sink.close(cut=True)
+            except EasysegError as second:
+                logger.warning("%s could not be completed: %s", sink.path, second)
 
 
 def check_size(image: Image, size: tuple[int, int]) -> None:

@@ -14,9 +14,10 @@ from av.video.stream import VideoStream
 
 from easyseg._types import Image, PathLike
 from easyseg.errors import MediaError
+from easyseg.files import PendingFile, check_target, uninterrupted
 from easyseg.videos._tracks import TrackCopier
 from easyseg.videos.encoder import ENCODERS, Encoding, VideoEncoder
-from easyseg.videos.sinks import as_media_errors, check_size, check_target, finish_after, part_of
+from easyseg.videos.sinks import as_media_errors, check_size, finish_after
 from easyseg.videos.source import VideoInfo
 
 __all__ = ["ENCODERS", "Encoding", "VideoSink"]
@@ -38,7 +39,6 @@ class VideoSink:
             anew.
         end: Moment of the source, in seconds, where sound and subtitles end too.
         encoding: How the picture is coded.
-        part: Name of the file while it is not complete; None is one beside the target.
 
     Attributes:
         path: The target.
@@ -58,7 +58,6 @@ class VideoSink:
         copy_from: PathLike | None = None,
         end: float | None = None,
         encoding: Encoding | None = None,
-        part: Path | None = None,
     ) -> None:
         self.path = Path(os.fspath(path)).expanduser()
         self._coder = VideoEncoder(self.path, info, encoding or Encoding())
@@ -67,7 +66,7 @@ class VideoSink:
         self._begin: Fraction | None = None
         self._end = None if end is None else Fraction(end)
         self._last = Fraction(0)
-        self._part = part or part_of(self.path)
+        self._file = PendingFile(self.path, suffix=self.path.suffix)
         self._copy_from = None if copy_from is None else Path(os.fspath(copy_from)).expanduser()
         self._output: OutputContainer | None = None
         self._copier: TrackCopier | None = None
@@ -93,13 +92,13 @@ class VideoSink:
             self._begin = time
             self._size = (image.shape[0], image.shape[1])
             self._open(time)
-        self._last = time - (self._begin or 0)
         check_size(image, self._size)
-        with as_media_errors(self.path):
+        with uninterrupted(), as_media_errors(self.path):
+            self._last = time - (self._begin or 0)
             self._mux(self._coder.encode(image, self._last))
             if self._copier is not None:
                 self._copier.copy_until(self._last)
-        self.frames += 1
+            self.frames += 1
 
     def take(
         self,
@@ -145,24 +144,26 @@ class VideoSink:
             if not self.frames:
                 raise MediaError(f"nothing was written to {str(self.path)!r}: there was no frame")
             return
-        try:
-            with as_media_errors(self.path):
-                self._mux(self._coder.flush())
-                if self._copier is not None:
-                    step = 1 / (self._info.rate or Fraction(25))
-                    self._copier.copy_until(self._last + step if cut else None)
-                    self._copier.finish()
-                self._release()
-                self._part.replace(self.path)
-        finally:
-            self.discard()
+        with uninterrupted():
+            try:
+                with as_media_errors(self.path):
+                    self._mux(self._coder.flush())
+                    if self._copier is not None:
+                        step = 1 / (self._info.rate or Fraction(25))
+                        self._copier.copy_until(self._last + step if cut else None)
+                        self._copier.finish()
+                    self._release()
+                    self._file.complete()
+            finally:
+                self.discard()
 
     def discard(self) -> None:
         """Throws away what is not complete; what had the target's name before stays."""
-        with contextlib.suppress(av.error.FFmpegError, OSError):
-            self._release()
-        self._output = None
-        self._part.unlink(missing_ok=True)
+        with uninterrupted():
+            with contextlib.suppress(av.error.FFmpegError, OSError):
+                self._release()
+            self._output = None
+            self._file.discard()
 
     def __enter__(self) -> "VideoSink":
         return self
@@ -177,7 +178,7 @@ class VideoSink:
 
     def _open(self, start: Fraction) -> None:
         with as_media_errors(self.path):
-            self._output = self._coder.open(self._part, self._size)
+            self._output = self._coder.open(self._file.create(), self._size)
             self.encoder = self._coder.name
             if self._copy_from is not None:
                 self._copier = TrackCopier(self._copy_from, self._output, start, self._end)

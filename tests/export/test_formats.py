@@ -350,11 +350,11 @@ def test_what_was_added_before_an_error_is_kept(error, result, tmp_path: Path):
 
 
 def test_an_interrupted_piece_does_not_count(result, tmp_path: Path, monkeypatch):
-    from easyseg.files.pending import PendingFile
+    from easyseg.files import PendingFile
 
     write = PendingFile.write
 
-    def half(self, data: bytes) -> None:
+    def half(self, data: bytes, *, reserve: int = 0) -> None:
         write(self, data[: len(data) // 2])
         self._size -= len(data) // 2
         raise KeyboardInterrupt

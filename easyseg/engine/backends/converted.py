@@ -2,17 +2,17 @@
 
 import hashlib
 import logging
-import os
 import zipfile
 import zlib
 from collections.abc import Mapping
 from pathlib import Path
-from tempfile import NamedTemporaryFile
+from typing import BinaryIO
 
 import easyseg
 from easyseg import download
 from easyseg.engine.backends.network import Checkpoint
-from easyseg.files import plain_name
+from easyseg.errors import MediaError
+from easyseg.files import PendingFile, make_folder, plain_name
 
 FORMAT = 1
 """Counts the changes of what is kept; files with another number are not used."""
@@ -75,7 +75,7 @@ def write(path: Path, parts: Mapping[str, bytes]) -> None:
     try:
         replace(path, parts)
         _forget_oldest(path.parent)
-    except OSError as error:
+    except (OSError, MediaError) as error:
         _logger.info("%s is not kept for the next time: %s", path, error)
 
 
@@ -83,22 +83,21 @@ def replace(path: Path, parts: Mapping[str, bytes]) -> None:
     """Writes the file beside its place first, so that it is whole or not there.
 
     Raises:
-        OSError: If the disk refuses.
+        MediaError: If the disk refuses.
     """
-    path.parent.mkdir(parents=True, exist_ok=True)
-    with NamedTemporaryFile(
-        dir=path.parent, prefix=path.stem, suffix=".part", delete=False
-    ) as part:
-        try:
-            with zipfile.ZipFile(part, "w") as archive:
-                for name, data in parts.items():
-                    archive.writestr(name, data)
-            part.close()  # Windows replaces closed files only
-            os.replace(part.name, path)  # noqa: PTH105 - both are names
-        except BaseException:
-            part.close()
-            Path(part.name).unlink(missing_ok=True)
-            raise
+    make_folder(path.parent)
+    pending = PendingFile(path)
+
+    def pack(file: BinaryIO) -> None:
+        with zipfile.ZipFile(file, "w") as archive:
+            for name, data in parts.items():
+                archive.writestr(name, data)
+
+    try:
+        pending.fill(pack)
+        pending.complete()
+    finally:
+        pending.discard()
 
 
 def _forget_oldest(folder: Path) -> None:

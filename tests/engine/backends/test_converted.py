@@ -7,13 +7,14 @@ import numpy as np
 import pytest
 
 import easyseg
-from easyseg import checkpoints, labels, registry, trained_file
+from easyseg import checkpoints, labels, registry
+from easyseg.checkpoints import trained_file
+from easyseg.checkpoints.trained_file import TrainedFile
 from easyseg.engine import Segmenter, loader
 from easyseg.engine.backends import converted
 from easyseg.engine.backends.network import Checkpoint
 from easyseg.errors import DownloadError
 from easyseg.labels import LabelSet
-from easyseg.trained_file import TrainedFile
 
 PARTS = {"model.xml": b"<net/>", "model.bin": bytes(range(256)) * 40}
 
