@@ -3,11 +3,12 @@
 import contextlib
 import string
 from collections.abc import Iterator
-from typing import BinaryIO
+from typing import BinaryIO, cast
 
 import cv2
 import numpy as np
 from PIL import Image as PillowImage
+from PIL import ImageFile, TiffImagePlugin
 
 from easyseg._types import AnyArray, Image
 from easyseg.errors import EasysegError, InputError, MediaError
@@ -17,6 +18,9 @@ from easyseg.pictures._pixels import to_rgb
 # program or hold no photographs (EPS, PDF, FLI, ...) are left out on purpose.
 _FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "HEIF")
 _EXIF_ORIENTATION = 0x0112
+_BITS_PER_SAMPLE, _COMPRESSION, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 259, 284, 339
+_SIGNED = 2
+TIFF_MAGIC = (b"II*\0", b"MM\0*", b"II+\0", b"MM\0+")
 # After a transposition for 5 to 8, the flip (as OpenCV codes it) that turns a picture upright.
 FLIPS = {2: 1, 3: -1, 4: 0, 6: 1, 7: -1, 8: 0}
 _JPEG_END = b"\xff\xd9"
@@ -34,6 +38,10 @@ _NOT_PICTURES = (
 _HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
+class OtherTiffError(MediaError):
+    """A TIFF is of a kind that Pillow does not read, or not rightly."""
+
+
 def decode(stream: BinaryIO, name: str, max_pixels: int) -> Image:
     """Decodes the picture in a stream, upright.
 
@@ -46,11 +54,14 @@ def decode(stream: BinaryIO, name: str, max_pixels: int) -> Image:
         RGB uint8 (H, W, 3). The first picture of a file that holds several.
 
     Raises:
+        OtherTiffError: It is a TIFF that has to be read in another way.
         MediaError: The data are no picture, are damaged or cut short, or exceed the limit.
     """
     with _damage_as_media_error(name):
         picture = _identify(stream, name)
         _check_size(picture, name, max_pixels)
+        if picture.format == "TIFF" and not _reads_right(picture):
+            raise _other_tiff(name)
         pixels = _decode_jpeg(stream, picture)
         if pixels is None:
             try:
@@ -72,13 +83,30 @@ def pillow_to_rgb(picture: PillowImage.Image, name: str, max_pixels: int) -> Ima
         RGB uint8 (H, W, 3), a new array.
 
     Raises:
-        InputError: The mode has no known range (32-bit integers, floats beyond 0..1), or Pillow
-            cannot convert it.
-        MediaError: It is larger than the limit, or its file is damaged or closed.
+        InputError: It is closed, its mode has no known range (32-bit integers, floats beyond
+            0..1), or Pillow cannot convert it.
+        MediaError: It is larger than the limit, or its file is damaged.
     """
+    if _is_closed(picture):
+        raise InputError(
+            f"expected {name} to be open, got one that is closed: pass it before it is closed, as "
+            "within its with block, or pass a copy()"
+        )
     with _damage_as_media_error(name):
         _check_size(picture, name, max_pixels)
         return _convert(picture)
+
+
+def _is_closed(picture: PillowImage.Image) -> bool:
+    """Whether there are neither pixels nor a file to read them from."""
+    if isinstance(picture, ImageFile.ImageFile) and picture.tile:  # not loaded yet
+        file = getattr(picture, "fp", None)
+        return file is None or bool(getattr(file, "closed", False))
+    try:
+        picture.im  # noqa: B018 - some versions of Pillow raise of one that is closed
+    except ValueError:
+        return True
+    return picture.im is None
 
 
 @contextlib.contextmanager
@@ -99,9 +127,14 @@ def _damage_as_media_error(name: str) -> Iterator[None]:
 
 
 def _check_size(picture: PillowImage.Image, name: str, max_pixels: int) -> None:
-    width, height = picture.size
+    check_pixels(picture.size, name, max_pixels, picture.format)
+
+
+def check_pixels(size: tuple[int, int], name: str, max_pixels: int, kind: str | None) -> None:
+    """Raises MediaError where a picture of (width, height) has more pixels than are taken."""
+    width, height = size
     if width * height > max_pixels:
-        advice = "; easyseg.segment_large reads it by parts" if picture.format == "TIFF" else ""
+        advice = "; easyseg.segment_large reads it by parts" if kind == "TIFF" else ""
         raise MediaError(
             f"cannot read {name}: {width}x{height} is {width * height:,} pixels and the limit is "
             f"{max_pixels:,}; if you trust the source, pass max_pixels={width * height}{advice}"
@@ -137,6 +170,8 @@ def _identify(stream: BinaryIO, name: str) -> PillowImage.Image:
     # Image.open would do, were its limit on pixels not one for the whole process: whoever raises
     # it, even for a moment, raises it for every thread of the program.
     head = stream.read(64)
+    if head[:4] == TIFF_MAGIC[-1]:  # which Pillow takes for damaged, with a warning
+        raise _other_tiff(name)
     for format_name in _FORMATS:
         if format_name not in PillowImage.OPEN:
             PillowImage.init()
@@ -145,9 +180,36 @@ def _identify(stream: BinaryIO, name: str) -> PillowImage.Image:
         # Instead of False it may say in a str why this build of Pillow cannot.
         if factory is not None and accepted and not isinstance(accepted, str):
             stream.seek(0)
-            picture: PillowImage.Image = factory(stream, "")
+            try:
+                picture: PillowImage.Image = factory(stream, "")
+            except Exception as error:
+                if format_name == "TIFF":
+                    raise _other_tiff(name) from error
+                raise
             return picture
     raise MediaError(f"cannot read {name}: {_describe_unknown(head)}")
+
+
+def _other_tiff(name: str) -> OtherTiffError:
+    return OtherTiffError(f"cannot read {name}: Pillow does not read such a TIFF")
+
+
+def _reads_right(picture: PillowImage.Image) -> bool:
+    """Whether Pillow, which asks libtiff for what is compressed, gives a TIFF's true numbers.
+
+    It takes 16 bits for 8 where planes are stored apart and plain, swaps the bytes of numbers that
+    libtiff has swapped already, forgets signs, and takes
+    the planes of grey and alpha for grey alone.
+    """
+    tags = cast(TiffImagePlugin.TiffImageFile, picture).tag_v2
+    plain = tags.get(_COMPRESSION, 1) == 1
+    bits = max(tags.get(_BITS_PER_SAMPLE, (1,)))
+    apart = tags.get(_PLANAR_CONFIGURATION, 1) == 2 and len(picture.getbands()) > 1
+    if apart and ((plain and bits > 8) or len(picture.getbands()) == 2):
+        return False
+    if bits <= 8 and _SIGNED in tags.get(_SAMPLE_FORMAT, (1,)):
+        return False
+    return bool(plain or bits <= 16 or tags.prefix == b"II")
 
 
 def _describe_unknown(head: bytes) -> str:

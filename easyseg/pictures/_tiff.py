@@ -34,6 +34,7 @@ class Segments:
     Args:
         file: The open file.
         name: What it is called in errors.
+        largest: Limit on the bytes of one decoded segment; None for none.
 
     Attributes:
         size: Height and width of the picture as it is stored.
@@ -44,7 +45,7 @@ class Segments:
         MediaError: It is cut short, or of a kind that cannot be read by parts.
     """
 
-    def __init__(self, file: "TiffFile", name: str) -> None:
+    def __init__(self, file: "TiffFile", name: str, *, largest: int | None = LARGEST) -> None:
         self._file, self._name = file, name
         page: TiffPage = file.pages.first
         self._page = page
@@ -63,7 +64,7 @@ class Segments:
         else:
             self._length, self._width = min(page.rowsperstrip, height), width
         self._bytes = self._length * self._width * samples * self.dtype.itemsize
-        if self._bytes > LARGEST:
+        if largest is not None and self._bytes > largest:
             raise MediaError(
                 f"cannot read {name} by parts: its pieces are of {self._width}x{self._length} "
                 f"pixels; {REWRITE}"
@@ -159,6 +160,9 @@ def _check(page: "TiffPage", name: str, size: int) -> None:
     """Raises MediaError unless the picture is flat, of numbers, and all of it is in the file."""
     if page.dtype is None or len(page.shaped) != 5 or page.shaped[1] != 1 or 0 in page.shaped:
         raise MediaError(f"cannot read {name} by parts: it is no flat picture of known numbers")
+    sides = (page.tilelength, page.tilewidth) if page.is_tiled else (page.rowsperstrip,)
+    if min(sides) < 1:
+        raise MediaError(f"cannot read {name}: it is damaged, its tiles or strips have no size")
     ends = [
         offset + count
         for offset, count in zip(page.dataoffsets, page.databytecounts, strict=True)

@@ -17,7 +17,7 @@ from PIL import Image as PillowImage
 from easyseg._types import AnyArray, Image, PathLike
 from easyseg.errors import InputError, MediaError
 from easyseg.files import check_target, open_to_read, replace_file
-from easyseg.pictures._decode import decode, pillow_to_rgb
+from easyseg.pictures._decode import OtherTiffError, decode, pillow_to_rgb
 from easyseg.pictures._encode import encode_array, format_of
 from easyseg.pictures._pixels import to_rgb
 
@@ -102,7 +102,12 @@ def read(
     if isinstance(source, PillowImage.Image):
         return pillow_to_rgb(source, "the PIL image", max_pixels)
     with _open(source) as (stream, name):
-        return decode(stream, name, max_pixels)
+        try:
+            return decode(stream, name, max_pixels)
+        except OtherTiffError:
+            from easyseg.pictures._tiff_reader import read_whole
+
+            return read_whole(stream, name, max_pixels)
 
 
 def write(path: PathLike, image: AnyArray, *, quality: int | None = None) -> Path:

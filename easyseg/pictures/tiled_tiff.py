@@ -5,7 +5,7 @@ from typing import BinaryIO
 
 from easyseg._types import AnyArray
 from easyseg.files import PendingFile
-from easyseg.pictures.parts import Tag, load_tifffile
+from easyseg.pictures._tiff_reader import Tag, load_tifffile
 
 TILE = 256
 """Side of the tiles that are written, in pixels."""

@@ -281,3 +281,28 @@ def test_other_sources_are_refused(source, message):
 def test_other_colour_orders_are_refused():
     with pytest.raises(InputError, match="'RGB'"):
         image.read(RGB, color="RGB")
+
+
+def test_a_closed_pil_image_is_said_to_be_closed(tmp_path):
+    picture = PillowImage.new("RGB", (8, 6), "red")
+    picture.save(tmp_path / "a.png")
+    picture.save(tmp_path / "a.jpg")
+    picture.close()
+    with PillowImage.open(tmp_path / "a.jpg") as left:
+        pass
+    closed = [picture, left]
+    for name in ("a.png", "a.jpg"):
+        opened = PillowImage.open(tmp_path / name)
+        loaded = PillowImage.open(tmp_path / name)
+        loaded.load()
+        for one in (opened, loaded):
+            one.close()
+        closed += [opened, loaded]
+    for one in closed:
+        try:
+            one.copy()
+        except (ValueError, AttributeError, AssertionError):
+            with pytest.raises(InputError, match="closed"):
+                image.read(one)
+        else:  # its pixels are still there
+            assert image.read(one).shape == (6, 8, 3)
