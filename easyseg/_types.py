@@ -1,8 +1,8 @@
-"""Names for the few kinds of value that pass between rooms."""
+"""Names for the few kinds of value that pass between rooms, and Python's numbers for others'."""
 
 import os
 from collections.abc import Iterable
-from typing import Any, TypeAlias
+from typing import Any, TypeAlias, TypeVar
 
 import numpy as np
 import numpy.typing as npt
@@ -33,3 +33,28 @@ ClassLike: TypeAlias = int | str
 
 ClassSelection: TypeAlias = ClassLike | Iterable[ClassLike]
 """One class or several, by id or by name."""
+
+T = TypeVar("T")
+
+
+def plain(value: T) -> T:
+    """Turns a number of NumPy or torch, or an array or tensor of no dimension, into Python's own.
+
+    Args:
+        value: Anything.
+
+    Returns:
+        An int, float or bool of the same value, at home in `isinstance`, JSON and messages; what is
+        no such number as it is.
+    """
+    item = getattr(value, "item", None)
+    if item is None or getattr(value, "ndim", None) != 0:
+        return value
+    number: T = item()
+    return number
+
+
+def make_plain_(settings: Any, *names: str) -> None:
+    """Does so to some attributes of an instance, which may be of a frozen dataclass."""
+    for name in names:
+        object.__setattr__(settings, name, plain(getattr(settings, name)))

@@ -12,6 +12,7 @@ from typing_extensions import Unpack
 
 from easyseg._types import PathLike
 from easyseg.engine import Segmenter, cached_segmenter
+from easyseg.engine.stream import ResultStream
 from easyseg.errors import MediaError
 from easyseg.files import may_be_read
 from easyseg.options import (
@@ -84,7 +85,7 @@ def segment(
 @documented()
 def stream(
     source: "Streamable | Sequence[Streamable]", **options: Unpack[StreamOptions]
-) -> Iterator[Segmentation]:
+) -> ResultStream:
     """Segments the frames of a video or a camera, or many pictures, one after another.
 
     Reading and the network run ahead in threads, a few frames only; stopping early is fine. Of a
@@ -99,7 +100,7 @@ def stream(
             for the next picture in BGR.
 
     Returns:
-        An iterator of Segmentations.
+        An iterator of Segmentations; `skipped` is how many things it passed over so far.
 
     Raises:
         InputError: If an option, a class or an array is not one of these.
@@ -114,7 +115,11 @@ def stream(
         **pick(FrameOptions, options), classes=kept, confidence=options["confidence"]
     )
     frames = Range(**pick(RangeOptions, options))
-    return _stream(_items(source), segmenter, settings, frames, options["timeout"])
+    work = functools.partial(
+        _results_of, segmenter=segmenter, settings=settings, frames=frames,
+        timeout=options["timeout"],
+    )  # fmt: skip
+    return ResultStream(_items(source), work, options["on_error"])
 
 
 @documented()
@@ -155,8 +160,8 @@ def _opened(options: Mapping[str, Any]) -> tuple[Segmenter, tuple[int, ...] | No
     return segmenter, None if classes is None else segmenter.label_set.select(classes)
 
 
-def _stream(
-    items: "list[Streamable]",
+def _results_of(
+    item: "Streamable",
     segmenter: Segmenter,
     settings: "Segmenting",
     frames: "Range",
@@ -165,22 +170,19 @@ def _stream(
     from easyseg.cameras.source import CameraSource
     from easyseg.pipeline import segment_frames, segment_newest
 
-    for item in items:
-        if _is_camera(item):
-            camera = CameraSource(item, max_frames=frames.max_frames, timeout=timeout)
-            with contextlib.closing(segment_newest(camera, segmenter, settings)) as live:
-                yield from (result for _, result in live)
-        elif isinstance(item, (str, os.PathLike)) and _is_video(item):
-            with (
-                frames.open(item) as video,
-                contextlib.closing(
-                    segment_frames(video, segmenter, settings, source=item)
-                ) as results,
-            ):
-                yield from (result for _, result in results)
-        else:
-            result = segmenter(item, confidence=settings.confidence)  # type: ignore[arg-type]
-            yield result if settings.classes is None else result.only(settings.classes)
+    if _is_camera(item):
+        camera = CameraSource(item, max_frames=frames.max_frames, timeout=timeout)
+        with contextlib.closing(segment_newest(camera, segmenter, settings)) as live:
+            yield from (result for _, result in live)
+    elif isinstance(item, (str, os.PathLike)) and _is_video(item):
+        with (
+            frames.open(item) as video,
+            contextlib.closing(segment_frames(video, segmenter, settings, source=item)) as results,
+        ):
+            yield from (result for _, result in results)
+    else:
+        result = segmenter(item, confidence=settings.confidence)  # type: ignore[arg-type]
+        yield result if settings.classes is None else result.only(settings.classes)
 
 
 def _items(source: "Streamable | Sequence[Streamable]") -> "list[Streamable]":

@@ -59,6 +59,7 @@ def test_signature():
         ("output_stride", None),
         ("tta", False),
         ("tile", None),
+        ("on_error", "raise"),
     ]
     kinds = {p.kind for p in list(inspect.signature(easyseg.segment).parameters.values())[1:]}
     assert kinds == {inspect.Parameter.KEYWORD_ONLY}
@@ -69,7 +70,7 @@ def test_every_option_reaches_the_segmenter(fake: FakeSegmenter):
         "dataset": "voc", "device": "cpu", "precision": "fp32", "backend": "torch", "size": 256,
         "output_stride": 8,
     }  # fmt: skip
-    how = {"color": "bgr", "confidence": True, "tta": True, "tile": 512}
+    how = {"color": "bgr", "confidence": True, "tta": True, "tile": 512, "on_error": "skip"}
     easyseg.segment("a.jpg", model="best", **how, **options)
     assert fake.asked == [(("best",), options)]
     assert fake.calls == [{"source": "a.jpg", **how}]

@@ -5,7 +5,7 @@ from pathlib import Path
 
 from typing_extensions import Unpack
 
-from easyseg._types import PathLike
+from easyseg._types import PathLike, plain
 from easyseg.engine.segmenter import Segmenter
 from easyseg.options import NetworkOptions, documented
 
@@ -33,6 +33,8 @@ def cached_segmenter(model: PathLike = "fast", **options: Unpack[NetworkOptions]
         ModelError: As `Segmenter` does.
         DownloadError: As `Segmenter` does.
     """
+    for name in ("size", "output_stride"):
+        options[name] = plain(options[name])
     facts = {**options, "device": str(options["device"])}
     key = (_identity(model), *(facts[name] for name in sorted(facts)))
     with _lock:

@@ -4,13 +4,14 @@ import copy
 import os
 from collections.abc import Sequence
 from dataclasses import replace
+from functools import partial
 from typing import Any, Literal, overload
 
 import torch
 from typing_extensions import Unpack
 
 from easyseg import labels
-from easyseg._types import FloatMap, Image, LabelMap, PathLike
+from easyseg._types import FloatMap, Image, LabelMap, PathLike, plain
 from easyseg.engine import loader
 from easyseg.engine.backends import (
     BACKENDS,
@@ -25,6 +26,7 @@ from easyseg.engine.device import pick_device
 from easyseg.engine.inputs import prepare
 from easyseg.engine.precision import pick_precision
 from easyseg.engine.prediction import Prediction, timed
+from easyseg.engine.skipping import Skipping
 from easyseg.engine.tiles import Predict, check_tile, in_tiles_that_fit, segment_tiles
 from easyseg.engine.views import average, look
 from easyseg.errors import InputError
@@ -74,7 +76,7 @@ class Segmenter:
         self._preprocess = self.weights.preprocess
         if options["size"] is not None:
             self._preprocess = self._preprocess.with_size(_checked_size(options["size"]))
-        self._checkpoint = Checkpoint(self.weights, path, options["output_stride"])
+        self._checkpoint = Checkpoint(self.weights, path, plain(options["output_stride"]))
         exact = pick_precision(precision, self.device, self.weights, BACKENDS[backend])
         self._network = self._opened(backend, exact)
 
@@ -118,13 +120,15 @@ class Segmenter:
         color, confidence = options["color"], options["confidence"]
         tta, tile = options["tta"], options["tile"]
         if tile is not None:
-            check_tile(tile)
-        if isinstance(source, (list, tuple)):
-            # A CPU is as fast with one after the other.
-            if self.device.type == "cuda" and not tta and tile is None:
-                return self._segment_together(source, color, confidence)
-            return [self._segment(one, color, confidence, tta, tile) for one in source]
-        return self._segment(source, color, confidence, tta, tile)  # type: ignore[arg-type]
+            tile = check_tile(tile)
+        skipping = Skipping(options["on_error"])
+        work = partial(self._segment, color=color, confidence=confidence, tta=tta, tile=tile)
+        if not isinstance(source, (list, tuple)):
+            return work(source)  # type: ignore[arg-type]
+        # A CPU is as fast with one after the other.
+        if self.device.type == "cuda" and not tta and tile is None and not skipping.skips:
+            return self._segment_together(source, color, confidence)
+        return skipping.each(source, work)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
         """Runs the network alone.
@@ -328,6 +332,7 @@ def _name(source: ImageSource) -> str | None:
 
 
 def _checked_size(size: int) -> int:
+    size = plain(size)
     smallest, largest = SIZES
     if isinstance(size, bool) or not isinstance(size, int) or not smallest <= size <= largest:
         raise InputError(f"size must be a whole number from {smallest} to {largest}, not {size!r}")

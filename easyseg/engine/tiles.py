@@ -8,7 +8,7 @@ from typing import TypeVar
 import numpy as np
 import torch
 
-from easyseg._types import FloatMap, Image, LabelMap
+from easyseg._types import FloatMap, Image, LabelMap, plain
 from easyseg.engine.blending import Plan, Sums
 from easyseg.engine.views import View
 from easyseg.errors import EasysegWarning, InputError
@@ -58,13 +58,15 @@ class Block:
         return slice(self.top, self.top + height), slice(self.left, self.left + width)
 
 
-def check_tile(tile: int) -> None:
-    """Raises InputError for a side of tiles that makes no sense."""
+def check_tile(tile: int) -> int:
+    """Gives a side of tiles as an int; raises InputError for one that makes no sense."""
+    tile = plain(tile)
     if isinstance(tile, bool) or not isinstance(tile, int) or tile < SMALLEST:
         raise InputError(
             f"tile must be the side of the tiles in pixels, a whole number from {SMALLEST}, not "
             f"{tile!r}"
         )
+    return tile
 
 
 def in_tiles_that_fit(work: Callable[[int], T], tile: int) -> T:

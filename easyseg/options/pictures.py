@@ -158,6 +158,18 @@ class QualityOptions(TypedDict, total=False):
     ]
 
 
+class ManyOptions(TypedDict, total=False):
+    """What becomes of one of many that is bad."""
+
+    on_error: Annotated[
+        Literal["raise", "skip"],
+        Doc("""What becomes of one of many things that cannot be read or segmented: `"raise"` raises
+            its error, and `"skip"` leaves it out, with a warning that counts. A stream goes on with
+            the next one after either."""),
+        Option(default="raise"),
+    ]
+
+
 class MeasuringOptions(TypedDict, total=False):
     """How a model is measured."""
 

@@ -14,6 +14,7 @@ from easyseg.options.pictures import (
     EngineOptions,
     FrontOptions,
     LookingOptions,
+    ManyOptions,
     MeasuringOptions,
     ModelOptions,
     MovingOptions,
@@ -60,20 +61,20 @@ class EvaluateOptions(MeasuringOptions, RunningOptions, total=False):
     """What `easyseg.evaluate` takes."""
 
 
-class CallOptions(ReadingOptions, QualityOptions, total=False):
+class CallOptions(ReadingOptions, QualityOptions, ManyOptions, total=False):
     """How a loaded network looks at a picture."""
 
 
 class PictureOptions(
     LookingOptions, ReadingOptions, RunningOptions,
-    QualityOptions, total=False,
+    QualityOptions, ManyOptions, total=False,
 ):  # fmt: skip
     """What `easyseg.segment` takes."""
 
 
 class StreamOptions(
     LookingOptions, RunningOptions, FrameOptions, RangeOptions,
-    total=False,
+    ManyOptions, total=False,
 ):  # fmt: skip
     """What `easyseg.stream` takes."""
 
