@@ -15,6 +15,7 @@ from typing import NoReturn, TextIO
 import easyseg
 from easyseg.errors import EasysegError, EasysegWarning
 from easyseg.files import guarding
+from easyseg.files.shown import visible
 
 __all__ = ["COMMANDS", "main"]
 
@@ -161,7 +162,7 @@ def _warnings_in_a_line() -> Iterator[None]:
 
 def _say(line: str) -> None:
     with contextlib.suppress(OSError):  # nobody listens
-        print(line, file=sys.stderr, flush=True)
+        print(visible(line), file=sys.stderr, flush=True)
 
 
 def _leave_stdout() -> None:

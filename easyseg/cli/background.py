@@ -15,6 +15,7 @@ from easyseg.cli.inputs import Picture, find
 from easyseg.cli.outputs import folder_of, plan
 from easyseg.cli.segment import segment_each
 from easyseg.errors import InputError
+from easyseg.files.shown import visible
 from easyseg.options import (
     BackgroundCameraOptions,
     BackgroundVideoOptions,
@@ -158,7 +159,7 @@ def _run_camera(options: argparse.Namespace, change: "Change") -> int:
         summary = change_live(source, work.make_segmenter(options), change, live, sinks)
     if sys.stdout is not None and not options.quiet:
         files = [str(path) for path in summary.recordings]
-        print("  ".join([*files, f"{summary.frames} frames, {summary.rate:.1f} a second"]))
+        print(visible("  ".join([*files, f"{summary.frames} frames, {summary.rate:.1f} a second"])))
     return 0
 
 

@@ -9,6 +9,7 @@ from typing import TYPE_CHECKING, Any
 
 from easyseg.cli import work
 from easyseg.cli.flags import add_flags, chosen
+from easyseg.files.shown import visible
 from easyseg.options import CameraOptions, QualityOptions, pick
 
 if TYPE_CHECKING:
@@ -84,7 +85,7 @@ def _report(options: argparse.Namespace, summary: "LiveSummary") -> None:
     )
     if summary.size is not None:
         line += f", {summary.size} pixels"
-    print("  ".join([*(str(path) for path in summary.recordings), line]), flush=True)
+    print(visible("  ".join([*map(str, summary.recordings), line])), flush=True)
 
 
 def _end_politely_when_killed() -> None:

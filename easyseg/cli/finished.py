@@ -3,6 +3,7 @@
 import contextlib
 import hashlib
 import json
+import os
 from collections.abc import Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING
@@ -25,7 +26,7 @@ class Finished:
     def __init__(self, targets: Sequence[str], job: "Job", model: str) -> None:
         self._wanted = job.resume and len(targets) > 1
         # One for each set of targets: other commands may write into the same folder.
-        name = hashlib.sha256("\0".join(sorted(targets)).encode()).hexdigest()[:16]
+        name = hashlib.sha256(os.fsencode("\0".join(sorted(targets)))).hexdigest()[:16]
         self._path = Path(targets[0]).parent / f".easyseg-{name}.finished"
         self._job = {"model": model, **job.identity}
         self._known: dict[str, object] = {}

@@ -18,6 +18,7 @@ from easyseg.cli.inputs import STDIN, Inputs, Picture, find, is_large
 from easyseg.cli.outputs import STDOUT, KindOptions, folder_of, plan
 from easyseg.cli.work import interrupts_wait
 from easyseg.errors import EasysegError, InputError
+from easyseg.files.shown import visible
 from easyseg.options import DrawingOptions, LookingOptions, QualityOptions, RunningOptions
 
 if TYPE_CHECKING:
@@ -106,7 +107,7 @@ def segment_each(
                     _report(options, picture, result, files)
     finally:  # after Ctrl-C, too
         for message in failures:
-            print(f"easyseg: error: {message}", file=sys.stderr)
+            print(f"easyseg: error: {visible(message)}", file=sys.stderr)
         if done and failures:
             print(f"easyseg: {done} done, {len(failures)} failed", file=sys.stderr)
     if failures:
@@ -228,7 +229,7 @@ def _report(
         written = {"output": names[0]} if options.export is None else {"outputs": names}
         line = json.dumps(facts | written)
     else:
-        line = f"{picture.source if len(names) > 1 else names[0]}  {_summary(result)}"
+        line = visible(f"{picture.source if len(names) > 1 else names[0]}  {_summary(result)}")
     if sys.stdout is not None:
         from tqdm import tqdm
 

@@ -16,6 +16,7 @@ from easyseg.cli.flags import chosen, given
 from easyseg.cli.outputs import KindOptions
 from easyseg.errors import EasysegError, InputError
 from easyseg.files import may_be_read, protect
+from easyseg.files.shown import visible
 from easyseg.options import (
     EncodingOptions,
     Field,
@@ -165,7 +166,7 @@ def report(options: argparse.Namespace, source: str, target: str, summary: "Vide
         if summary.skipped:
             line += f", {summary.skipped} damaged parts skipped"
     if sys.stdout is not None:
-        print(line, flush=True)
+        print(visible(line), flush=True)
 
 
 def report_finished(options: argparse.Namespace, source: str, target: str) -> None:
@@ -173,7 +174,7 @@ def report_finished(options: argparse.Namespace, source: str, target: str) -> No
     if options.json:
         print(json.dumps({"source": source, "output": target, "finished": True}), flush=True)
     elif not options.quiet and sys.stdout is not None:
-        print(f"{target}  finished by an earlier run", flush=True)
+        print(f"{visible(target)}  finished by an earlier run", flush=True)
 
 
 def _is_video(name: str, options: argparse.Namespace) -> bool:

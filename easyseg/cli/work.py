@@ -10,6 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from easyseg.files.shown import visible
 from easyseg.options import DrawingOptions, NetworkOptions, pick
 
 if TYPE_CHECKING:
@@ -79,7 +80,7 @@ def complain(options: argparse.Namespace, source: str, error: Exception) -> None
     """Says what is wrong with a file, while the others are still to come."""
     if options.debug:
         traceback.print_exc()
-    print(f"easyseg: error: {worded(source, error)}", file=sys.stderr)
+    print(f"easyseg: error: {visible(worded(source, error))}", file=sys.stderr)
 
 
 def add_common(parser: argparse.ArgumentParser, *, json: str = "", quiet: str = "") -> None:

@@ -247,4 +247,5 @@ def _page(title: str, keys: Mapping[str, str]) -> bytes:
         f"{html.escape(what)}</button>"
         for key, what in keys.items()
     )
-    return _PAGE.format(title=html.escape(title), buttons=buttons, keys=list(keys)).encode()
+    text = _PAGE.format(title=html.escape(title), buttons=buttons, keys=list(keys))
+    return text.encode("utf-8", "backslashreplace")

@@ -75,12 +75,11 @@ def detections(
     else:
         masks = ((class_id, draw.select(labels, (class_id,))) for class_id in ids)
         found = [(class_id, mask) for class_id, mask in masks if mask.sum() >= min_area]
-    if not found:
-        return supervision.Detections.empty()
-    stacked = np.stack([mask for _, mask in found])
+    stacked = np.array([mask for _, mask in found], np.bool_).reshape(-1, *labels.shape)
+    names = [label_set.names[class_id] for class_id, _ in found]
     return supervision.Detections(
-        xyxy=supervision.mask_to_xyxy(stacked).astype(np.float32),
+        xyxy=supervision.mask_to_xyxy(stacked).reshape(-1, 4).astype(np.float32),
         mask=stacked,
-        class_id=np.array([class_id for class_id, _ in found]),
-        data={"class_name": np.array([label_set.names[class_id] for class_id, _ in found])},
+        class_id=np.array([class_id for class_id, _ in found], np.int64),
+        data={"class_name": np.array(names, np.str_)},
     )

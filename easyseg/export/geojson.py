@@ -2,8 +2,9 @@
 
 import json
 from dataclasses import dataclass
+from typing import TypeVar
 
-from easyseg._types import ClassSelection, LabelMap
+from easyseg._types import ClassSelection, LabelMap, plain
 from easyseg.drawing.outlines import Ring
 from easyseg.errors import InputError
 from easyseg.export.outlines import outline
@@ -11,6 +12,8 @@ from easyseg.export.pictures import present
 from easyseg.export.regions import regions
 from easyseg.labels import LabelSet
 from easyseg.render.check import check_labels
+
+S = TypeVar("S", float, float | None)
 
 
 @dataclass(frozen=True, eq=False)
@@ -61,7 +64,7 @@ def polygons(
         InputError: An option is wrong, or ``labels`` is not uint8 of shape (H, W).
     """
     check_labels(labels)
-    check_options(simplify, min_area)
+    simplify, min_area = check_options(simplify, min_area)
     ids = present(labels, label_set) if classes is None else label_set.select(classes)
     found = []
     for region in regions(labels, ids, min_area=min_area):
@@ -117,12 +120,19 @@ def geojson(
         "size": {"width": width, "height": height},
         "features": features,
     }
-    return json.dumps(content, ensure_ascii=False, separators=(",", ":")).encode("utf-8")
+    text = json.dumps(content, ensure_ascii=False, separators=(",", ":"))
+    return text.encode("utf-8", "backslashreplace")
 
 
-def check_options(simplify: float | None, min_area: int) -> None:
-    """Raises InputError for a tolerance below 0, or an area that is no whole number."""
+def check_options(simplify: S, min_area: int) -> tuple[S, int]:
+    """Gives both as Python's numbers.
+
+    Raises:
+        InputError: For a tolerance below 0, or an area that is no whole number.
+    """
+    simplify, min_area = plain(simplify), plain(min_area)
     if simplify is not None and not (isinstance(simplify, (int, float)) and 0 <= simplify < 1e6):
         raise InputError(f"simplify is a distance in pixels, 0 or more, not {simplify!r}")
     if isinstance(min_area, bool) or not isinstance(min_area, int) or min_area < 0:
         raise InputError(f"min_area is a number of pixels, 0 or more, not {min_area!r}")
+    return simplify, min_area

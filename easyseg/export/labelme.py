@@ -52,7 +52,7 @@ def labelme(
         InputError: An option is wrong, or ``labels`` is not uint8 of shape (H, W).
     """
     check_labels(labels)
-    check_options(simplify, min_area)
+    simplify, min_area = check_options(simplify, min_area)
     shapes = _nested(labels, label_set, simplify, min_area)
     height, width = labels.shape
     content = {
@@ -64,7 +64,7 @@ def labelme(
         "imageHeight": height,
         "imageWidth": width,
     }
-    return json.dumps(content, ensure_ascii=False).encode("utf-8")
+    return json.dumps(content, ensure_ascii=False).encode("utf-8", "backslashreplace")
 
 
 class _Traced(NamedTuple):

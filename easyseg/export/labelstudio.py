@@ -1,6 +1,7 @@
 """Tasks for the program Label Studio: brush masks as predictions, with the settings for them."""
 
 import json
+import os
 from pathlib import Path
 from typing import Any
 from urllib.parse import quote
@@ -95,7 +96,7 @@ class LabelStudioWriter:
 
 def local_address(path: str) -> str:
     """Gives Label Studio's address of a file below its `LOCAL_FILES_DOCUMENT_ROOT`."""
-    return f"/data/local-files/?d={quote(path)}"
+    return f"/data/local-files/?d={quote(os.fsencode(path))}"
 
 
 def labeling_settings(label_set: LabelSet) -> str:

@@ -80,9 +80,14 @@ def class_pngs(labels: LabelMap, label_set: LabelSet) -> Iterator[tuple[str, byt
     """
     check_labels(labels)
     for class_id in present(labels, label_set):
-        word = plain_name(label_set.short_names[class_id]).replace(".", "_")
         mask = draw.select(labels, (class_id,))
-        yield f"{class_id:03d}_{word}.png", encode(mask.view(np.uint8) * np.uint8(255), ".png")
+        yield mask_name(class_id, label_set), encode(mask.view(np.uint8) * np.uint8(255), ".png")
+
+
+def mask_name(class_id: int, label_set: LabelSet) -> str:
+    """Names the file of a class's mask."""
+    word = plain_name(label_set.short_names[class_id]).replace(".", "_")
+    return f"{class_id:03d}_{word}.png"
 
 
 def present(labels: LabelMap, label_set: LabelSet, *, background: bool = True) -> tuple[int, ...]:

@@ -12,6 +12,7 @@ from easyseg._closing import Closing
 from easyseg._types import PathLike
 from easyseg.errors import InputError, MediaError
 from easyseg.files import PendingFile, check_target
+from easyseg.files.shown import cell
 
 KINDS = (".csv", ".jsonl")
 
@@ -136,7 +137,8 @@ class Table(Closing):
         else:
             rows.append((*words, *(f"{ratios.get(name, 0.0):.6f}" for name in self._names)))
         text = io.StringIO()
-        csv.writer(text, lineterminator="\n").writerows(rows)
+        writer = csv.writer(text, lineterminator="\n")
+        writer.writerows([cell(value) for value in row] for row in rows)
         return text.getvalue()
 
     def _line(self, values: Sequence[object], ratios: Mapping[str, float]) -> str:

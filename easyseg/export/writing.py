@@ -7,17 +7,18 @@ from pathlib import Path
 from typing import NamedTuple, Protocol
 
 from easyseg._closing import Closing
-from easyseg._types import FloatMap, Image, LabelMap, PathLike
+from easyseg._types import FloatMap, Image, LabelMap, PathLike, make_plain_
 from easyseg.errors import EasysegError, InputError
 from easyseg.export.arrays import npz
 from easyseg.export.coco import CocoWriter
 from easyseg.export.geojson import check_options, geojson
 from easyseg.export.labelme import labelme
 from easyseg.export.labelstudio import LabelStudioWriter, labeling_settings, local_address
-from easyseg.export.pictures import class_pngs, id_png, palette_png
+from easyseg.export.pictures import class_pngs, id_png, mask_name, palette_png
 from easyseg.export.yolo import data_yaml, yolo
 from easyseg.files import check_target, make_folder, replace_file, uninterrupted
-from easyseg.labels import LabelSet
+from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
+from easyseg.files.words import os_error_as_media_error
 
 DEFAULT_SIMPLIFY = 1.0
 """Pixels, for the formats whose polygons are edited or trained with; others are exact."""
@@ -96,6 +97,7 @@ class ExportOptions:
     min_area: int = 1
 
     def __post_init__(self) -> None:
+        make_plain_(self, "simplify", "min_area")
         check_options(self.simplify, self.min_area)
 
     def tolerance(self, default: float) -> float:
@@ -216,7 +218,7 @@ class FolderWriter(Closing):
         if not path.is_file() or path.read_text("utf-8") != text:
             make_folder(path.parent)
             check_target(path)
-            replace_file(path, text.encode("utf-8"))
+            replace_file(path, text.encode("utf-8", "backslashreplace"))
 
     def close(self) -> None:
         """Completes the shared files.
@@ -278,12 +280,26 @@ def _write_own(target: Path, result: Labelled, kind: str, options: ExportOptions
     labels, label_set = result.labels, result.label_set
     if kind == "masks":
         make_folder(target)
+        written = set()
         for name, data in class_pngs(labels, label_set):
             check_target(target / name)
             replace_file(target / name, data)
+            written.add(name)
+        _remove_masks(target, label_set, written)
         return
     check_target(target)
     replace_file(target, _encoded(target, result, kind, options))
+
+
+def _remove_masks(folder: Path, label_set: LabelSet, kept: set[str]) -> None:
+    """Removes masks of classes that an earlier export found there, and this one did not.
+
+    Only files with exactly the name of a class's mask are taken for such.
+    """
+    for one in (label_set, ADE20K, PASCAL_VOC):
+        for name in {mask_name(class_id, one) for class_id in range(len(one))} - kept:
+            with os_error_as_media_error("remove", folder / name):
+                (folder / name).unlink(missing_ok=True)
 
 
 def _encoded(target: Path, result: Labelled, kind: str, options: ExportOptions) -> bytes:

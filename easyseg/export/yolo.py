@@ -34,7 +34,7 @@ def yolo(
         InputError: An option is wrong, or ``labels`` is not uint8 of shape (H, W).
     """
     check_labels(labels)
-    check_options(simplify, min_area)
+    simplify, min_area = check_options(simplify, min_area)
     height, width = labels.shape
     lines = []
     for region in regions(labels, present(labels, label_set, background=False), min_area=min_area):

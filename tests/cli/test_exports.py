@@ -1,6 +1,9 @@
 """easyseg PHOTO --export."""
 
+import csv
 import json
+import os
+import sys
 from pathlib import Path
 
 import numpy as np
@@ -125,3 +128,52 @@ def test_an_unknown_kind(fake: dict, here: Path, capsys):
     with pytest.raises(SystemExit):
         main(["p.png", "--export", "coko"])
     assert "no kind 'coko': choose from palette, ids" in capsys.readouterr().err
+
+
+KINDS = "palette,ids,masks,geojson,coco,labelme,labelstudio,yolo,npz,overlay"
+
+
+@pytest.mark.skipif(sys.platform != "linux", reason="names are text elsewhere")
+@pytest.mark.parametrize("name", [b"f\xe9.png", b"\xff\xfe.png", "\u65e5\u672c.png".encode()])
+def test_names_that_are_no_text(fake: dict, here: Path, photo, capsys, name):
+    folder = here / "in"
+    photo(folder / os.fsdecode(name))
+    photo(folder / "z.png")
+    assert main(["in", "-o", "out", "--export", KINDS, "--json"]) == 0
+    lines = [json.loads(line) for line in capsys.readouterr().out.splitlines()]
+    assert {os.fsencode(Path(line["source"]).name) for line in lines} == {name, b"z.png"}
+    stem = os.fsdecode(name)[:-4]
+    read = json.loads((here / "out/labelme" / f"{stem}.json").read_text("utf-8"))
+    assert os.fsencode(Path(read["imagePath"]).name) == name
+    images = json.loads((here / "out/coco.json").read_text("utf-8"))["images"]
+    assert {os.fsencode(image["file_name"]) for image in images} == {name, b"z.png"}
+    assert main(["in", "-o", "out2"]) == 0
+    assert main(["stats", "in", "-o", "t.csv", "--sheet", "s.png", "--report", "r.html"]) == 0
+    assert main(["stats", "in", "-o", "t.jsonl"]) == 0
+    for file in ("t.csv", "t.jsonl", "r.html"):
+        assert "z.png" in (here / file).read_text("utf-8")
+
+
+@pytest.mark.skipif(sys.platform == "win32", reason="such names are refused there")
+def test_names_do_not_reach_the_terminal_as_they_are(fake: dict, here: Path, photo, capsys):
+    photo(here / "in" / "a\x1b]0;title\x07\n.png")
+    (here / "in" / "b\x1b[2J.png").write_bytes(b"")
+    assert main(["in", "-o", "out"]) == 1
+    assert main(["nothing\x1b[2J.png"]) == 2
+    assert main(["stats", "in", "-o", "no\x1b[2J.txt"]) == 2
+    shown = "".join(capsys.readouterr())
+    assert "\\x1b]0;title\\x07\\n.png" in shown
+    assert not set(shown) & {"\x1b", "\x07"}
+
+
+def test_names_are_no_formulas(fake: dict, here: Path, photo):
+    names = ["=1+1.png", "@a.png", "+b.png", "-c.png"]
+    for name in names:
+        photo(here / name)
+    assert main(["stats", *(f"./{name}" for name in names[3:]), *names[:3], "-o", "t.csv"]) == 0
+    with Path("t.csv").open(newline="") as file:
+        sources = {row["source"] for row in csv.DictReader(file)}
+    assert sources == {f"'{name}" for name in names}
+    assert main(["stats", *names[:3], "-o", "t.jsonl"]) == 0
+    written = Path("t.jsonl").read_text("utf-8").splitlines()
+    assert {json.loads(line)["source"] for line in written} == set(names[:3])

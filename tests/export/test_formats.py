@@ -282,6 +282,17 @@ def test_detections(result):
     assert len(objects) > len(found)
 
 
+@pytest.mark.parametrize("objects", [False, True])
+def test_detections_of_nothing_have_all_that_others_have(result, objects):
+    pytest.importorskip("supervision", reason="supervision is not installed")
+    nothing = result.label_set.void if result.label_set.background is None else 0
+    result.labels[:] = nothing
+    found = detections(result.labels, result.label_set, objects=objects)
+    assert found.xyxy.shape == (0, 4)
+    assert found.mask.shape == (0, *result.labels.shape)
+    assert found.data["class_name"].tolist() == found.class_id.tolist() == []
+
+
 def test_nothing_at_all(tmp_path: Path, result):
     result.labels[:] = 255
     for kind, (_, extension, _) in KINDS.items():
@@ -402,3 +413,16 @@ def test_png_bytes_are_a_png(result):
 
     with PillowImage.open(io.BytesIO(palette_png(result.labels, result.label_set))) as picture:
         assert picture.format == "PNG"
+
+
+def test_masks_of_an_earlier_export_are_not_taken_for_this_one(tmp_path: Path, result):
+    write_one(tmp_path, result, "masks")
+    mine = ["001_holiday.png", "notes.txt"]
+    for name in mine:
+        (tmp_path / name).write_bytes(b"mine")
+    only = int(result.labels.max())
+    result.labels[:] = only
+    write_one(tmp_path, result, "masks")
+    masks = sorted(path.name for path in tmp_path.iterdir() if path.name not in mine)
+    assert [int(name[:3]) for name in masks] == [only]
+    assert all((tmp_path / name).read_bytes() == b"mine" for name in mine)
