@@ -114,7 +114,7 @@ def segment_large(
         ModelError: If the model cannot be loaded.
     """
     tile = TILE_SIDE if options["tile"] is None else options["tile"]
-    check_tile(tile)
+    tile = check_tile(tile)
     path, tta = Path(source), options["tta"]
     targets = {"overlay": overlay, "colors": options["colors"], "labels": options["labels"]}
     files = {kind: Path(file) for kind, file in targets.items() if file is not None}

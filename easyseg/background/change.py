@@ -8,7 +8,7 @@ from typing import Any
 
 from typing_extensions import Unpack
 
-from easyseg._types import ClassSelection, Color, Image, PathLike
+from easyseg._types import ClassSelection, Color, Image, PathLike, plain
 from easyseg.background.moving import Clock, LoopedVideo
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.errors import InputError
@@ -159,6 +159,7 @@ def choose_dataset(
     """Chooses the data set where the user leaves it open; see `find_segmenter`."""
     if dataset is not None or str(model) not in TIERS:
         return dataset
+    classes = plain(classes)
     wanted = [classes] if isinstance(classes, (str, int)) else list(classes or ())
     known = [all(one in label_set for one in wanted) for label_set in (PASCAL_VOC, ADE20K)]
     return "ade20k" if known == [False, True] else "voc"

@@ -17,7 +17,7 @@ from typing import Any, Literal, Protocol, TypeAlias, Union, runtime_checkable
 import cv2
 import numpy as np
 
-from easyseg._types import AnyArray, Image
+from easyseg._types import AnyArray, Image, plain
 from easyseg.errors import InputError, MediaError
 from easyseg.pictures._pixels import to_rgb
 
@@ -100,6 +100,7 @@ def name_of(source: CameraLike) -> str:
             host, slash, path = rest.partition("/")
             return f"{scheme}://{host.rpartition('@')[2]}{slash}{path}"
         return f"camera {text}" if text.isdecimal() else text
+    source = plain(source)
     return f"camera {source}" if isinstance(source, int) else type(source).__name__
 
 

@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Literal, cast
 
 from easyseg._closing import Closing
+from easyseg._types import plain
 from easyseg.cameras.captures import (
     CameraLike,
     Capture,
@@ -196,6 +197,7 @@ def _open_capture(
         if path.is_char_device():
             return DeviceCapture(str(path))
         return FileCapture(path, stopped)
+    source = plain(source)
     if isinstance(source, int) and not isinstance(source, bool) and source >= 0:
         return DeviceCapture(source)
     if isinstance(source, Readable):
@@ -331,9 +333,11 @@ def _check(
         raise InputError(f'color must be "bgr" or "rgb", not {color!r}')
     times = (("timeout", timeout, 0.0), ("reconnect", reconnect, -1.0), ("stall", stall, 0.0))
     for name, value, above in times:
+        value = plain(value)
         number = isinstance(value, (int, float)) and not isinstance(value, bool)
         if value is not None and not (number and above < value < math.inf and value >= 0):
             raise InputError(f"{name} must be a time in seconds, not {value!r}")
+    max_frames = plain(max_frames)
     whole = isinstance(max_frames, int) and not isinstance(max_frames, bool)
     if max_frames is not None and not (whole and max_frames >= 1):
         raise InputError(f"max_frames must be 1 or more, or None for all, not {max_frames!r}")

@@ -82,7 +82,7 @@ def with_counters(state_dict: StateDict) -> StateDict:
         if key.endswith(".running_var"):
             counter = key.removesuffix("running_var") + "num_batches_tracked"
             if counter not in state_dict:
-                complete[counter] = torch.zeros((), dtype=torch.int64)
+                complete[counter] = torch.zeros((), dtype=torch.int64, device="cpu")
     return complete
 
 

@@ -95,7 +95,7 @@ class Sums:
         self._rows = self._columns = _Span()
         self._depth = 0
         """How many rows of the grid are at work."""
-        self._sums = torch.zeros(1, self._classes + 1, 0, 0)
+        self._sums = torch.zeros(1, self._classes + 1, 0, 0, dtype=torch.float32, device="cpu")
         self._above: deque[torch.Tensor] = deque()
         self._below: deque[torch.Tensor] = deque()
 

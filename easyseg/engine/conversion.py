@@ -100,7 +100,7 @@ def to_openvino(module: nn.Module, size: tuple[int, int] | None = None) -> Any:
     height, width = size or EXAMPLE
     shape = [1, 3, *(size or (-1, -1))]
     with quiet(), torch.inference_mode():
-        picture = torch.zeros(1, 3, height, width)
+        picture = torch.zeros(1, 3, height, width, dtype=torch.float32, device="cpu")
         traced = torch.jit.trace(module, picture, check_trace=False)  # type: ignore[no-untyped-call]
         model = openvino.convert_model(torch.jit.freeze(traced), input=[shape])
     model.inputs[0].get_tensor().set_names({INPUT})
@@ -127,7 +127,7 @@ def to_onnx(module: nn.Module) -> bytes:
     with quiet():
         torch.onnx.export(
             module,
-            (torch.zeros(1, 3, *EXAMPLE),),
+            (torch.zeros(1, 3, *EXAMPLE, dtype=torch.float32, device="cpu"),),
             buffer,  # type: ignore[arg-type] # which the stubs do not know of
             input_names=[INPUT],
             output_names=[OUTPUT],

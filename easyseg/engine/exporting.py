@@ -15,7 +15,7 @@ import torch
 from torch import nn
 
 from easyseg import labels
-from easyseg._types import AnyArray, PathLike
+from easyseg._types import AnyArray, PathLike, plain
 from easyseg.engine import conversion, loader
 from easyseg.engine.fuse import fold_batch_norm
 from easyseg.errors import InputError, ModelError
@@ -122,6 +122,7 @@ def _checked_size(size: tuple[int, int] | None, preprocess: Preprocess) -> tuple
     if size is None:
         own = preprocess.size
         size = (own, own) if isinstance(own, int) else own
+    size = (plain(size[0]), plain(size[1])) if len(size) == 2 else size
     smallest, largest = SIDES
     divisor = preprocess.divisor
     if len(size) != 2 or not all(
@@ -155,7 +156,7 @@ def _write_onnx(
     try:
         program: Any = torch.onnx.export(
             module,
-            (torch.zeros(1, 3, *size),),
+            (torch.zeros(1, 3, *size, dtype=torch.float32, device="cpu"),),
             input_names=[conversion.INPUT],
             output_names=[conversion.OUTPUT],
             dynamic_shapes=({0: free, 2: free, 3: free},) if dynamic else None,

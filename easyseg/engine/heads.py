@@ -48,7 +48,7 @@ class _MergedHead(nn.Module):
         self.head = head
         self.levels = nn.ModuleList()
         weights = head.fuse.weight.double().flatten(1).chunk(len(head.levels), 1)
-        bias = torch.zeros(head.fuse.out_channels, dtype=torch.float64)
+        bias = weights[0].new_zeros(head.fuse.out_channels)
         if head.fuse.bias is not None:
             bias += head.fuse.bias
         for level, weight in zip(head.levels, weights, strict=True):

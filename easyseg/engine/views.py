@@ -85,7 +85,7 @@ def average(views: Iterator[View]) -> tuple[torch.Tensor, Geometry]:
     """
     seen = list(views)
     grid = max((cells_of(view) for view in seen), key=lambda cells: cells[0] * cells[1])
-    total = torch.zeros(1, seen[0].logits.shape[1], *grid)
+    total = torch.zeros(1, seen[0].logits.shape[1], *grid, dtype=torch.float32, device="cpu")
     for view in seen:
         height, width = view.geometry.original
         down = (np.arange(grid[0]) + 0.5) * (height / grid[0])

@@ -11,7 +11,7 @@ import torch
 from typing_extensions import Unpack
 
 from easyseg import datasets, labels, registry
-from easyseg._types import Image, LabelMap, PathLike
+from easyseg._types import Image, LabelMap, PathLike, plain
 from easyseg.datasets import Dataset
 from easyseg.datasets.prefetch import Prefetch
 from easyseg.engine import Segmenter
@@ -225,7 +225,7 @@ def averaged_labels(
     for top in range(0, image.shape[0], rows):
         block = slice(top, min(top + rows, image.shape[0]))
         total = sum(view.probabilities(block) for view in views)
-        label_map[block] = torch.as_tensor(total).argmax(0).numpy()
+        label_map[block] = torch.as_tensor(total, device="cpu").argmax(0).numpy()
     return label_map
 
 
@@ -281,6 +281,7 @@ def _with_classes(data: Dataset, label_set: LabelSet, model: str) -> Dataset:
 def _limited(data: Dataset, limit: int | None) -> Dataset:
     if limit is None:
         return data
+    limit = plain(limit)
     if isinstance(limit, bool) or not isinstance(limit, int) or limit < 1:
         raise InputError(f"limit must be a whole number from 1, not {limit!r}")
     return data.subset(range(min(limit, len(data))))

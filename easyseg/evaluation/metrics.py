@@ -7,7 +7,7 @@ from typing import TypeAlias
 import numpy as np
 import numpy.typing as npt
 
-from easyseg._types import AnyArray
+from easyseg._types import AnyArray, plain
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
 
@@ -34,6 +34,7 @@ def confusion_matrix(
         InputError: If the arrays are not integers of one shape, or a pixel that counts has an id
             outside 0 to C - 1.
     """
+    num_classes = plain(num_classes)
     if isinstance(num_classes, bool) or not isinstance(num_classes, int) or num_classes < 1:
         raise InputError(f"num_classes must be a whole number from 1, not {num_classes!r}")
     _check_ids("truth", truth)

@@ -17,8 +17,8 @@ from easyseg.export.labelstudio import LabelStudioWriter, labeling_settings, loc
 from easyseg.export.pictures import class_pngs, id_png, mask_name, palette_png
 from easyseg.export.yolo import data_yaml, yolo
 from easyseg.files import check_target, make_folder, replace_file, uninterrupted
-from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
 from easyseg.files.words import os_error_as_media_error
+from easyseg.labels import ADE20K, PASCAL_VOC, LabelSet
 
 DEFAULT_SIMPLIFY = 1.0
 """Pixels, for the formats whose polygons are edited or trained with; others are exact."""

@@ -8,6 +8,7 @@ from typing import Any
 
 import numpy as np
 
+from easyseg._types import plain
 from easyseg.errors import InputError
 
 MAX_CLASSES = 255
@@ -33,7 +34,8 @@ def simplify(name: str) -> str:
 
 def as_index(what: object) -> int | None:
     """Turns an id into an int; None for what is no id, such as True or 1.0."""
-    if isinstance(what, (bool, np.bool_)):
+    what = plain(what)
+    if isinstance(what, bool):
         return None
     try:
         return operator.index(what)  # type: ignore[arg-type]

@@ -108,7 +108,9 @@ def rename(state_dict: StateDict) -> StateDict:
             module = re.sub(pattern, replacement, module)
         if layer.endswith("_BN"):
             module += ".norm"
-            renamed[f"{module}.num_batches_tracked"] = torch.zeros((), dtype=torch.int64)
+            renamed[f"{module}.num_batches_tracked"] = torch.zeros(
+                (), dtype=torch.int64, device="cpu"
+            )
         elif module != "classifier":
             module += ".conv"
         renamed[f"{module}.{_WEIGHTS.get(weight, weight)}"] = _turned(weight, tensor)

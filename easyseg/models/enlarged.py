@@ -85,7 +85,7 @@ def _shares(cells: int, pixels: int, align_corners: bool, like: torch.Tensor) ->
     Returns:
         (3 * cells, pixels); zeros where a tap lies beyond the edge.
     """
-    shares = torch.eye(cells, device=like.device)[None]
+    shares = torch.eye(cells, dtype=torch.float32, device=like.device)[None]
     shares = F.interpolate(shares, pixels, mode="linear", align_corners=align_corners)[0]
     padded = F.pad(shares, (1, 1))
     taps = [padded[:, tap : tap + pixels] for tap in range(TAPS)]

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import cv2
 import numpy as np
 
-from easyseg._types import AnyArray
+from easyseg._types import AnyArray, plain
 from easyseg.errors import InputError, MediaError
 from easyseg.pictures._pixels import over_white
 
@@ -80,6 +80,7 @@ def _check_image(image: AnyArray) -> None:
 def _parameters(format_name: str, quality: int | None) -> Sequence[int]:
     if quality is None:
         quality = _DEFAULT_QUALITY
+    quality = plain(quality)
     if isinstance(quality, bool) or not isinstance(quality, int) or not 1 <= quality <= 100:
         raise InputError(f"expected a quality from 1 to 100, got {quality!r}")
     if format_name == ".jpg":

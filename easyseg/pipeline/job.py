@@ -7,7 +7,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from easyseg._types import PathLike
+from easyseg._types import PathLike, make_plain_
 from easyseg.errors import InputError
 from easyseg.options import (
     EncodingOptions,
@@ -52,6 +52,9 @@ class Range:
     stride: int = 1
     max_frames: int | None = None
 
+    def __post_init__(self) -> None:
+        make_plain_(self, "start", "end", "stride", "max_frames")
+
     def open(self, path: PathLike) -> VideoSource:
         """Opens that range of a video; raises what VideoSource raises."""
         return VideoSource(
@@ -92,6 +95,7 @@ class Job:
     drawing: Mapping[str, object] = field(default_factory=dict)
 
     def __post_init__(self) -> None:
+        make_plain_(self, "frames_per_second")
         rate = self.frames_per_second
         number = isinstance(rate, (int, float, Fraction)) and not isinstance(rate, bool)
         if rate is not None and not (number and 0 < rate <= FASTEST):

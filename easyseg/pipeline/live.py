@@ -9,7 +9,7 @@ from fractions import Fraction
 from pathlib import Path
 from typing import Any
 
-from easyseg._types import Image, PathLike
+from easyseg._types import Image, PathLike, make_plain_
 from easyseg.cameras.source import CameraSource
 from easyseg.displays.display import KEYS, Display, open_display, with_status
 from easyseg.engine import Segmenter
@@ -79,6 +79,7 @@ class Live:
         )
 
     def __post_init__(self) -> None:
+        make_plain_(self, "rate")
         number = isinstance(self.rate, (int, float)) and not isinstance(self.rate, bool)
         if self.rate is not None and not (number and 0 < self.rate <= FASTEST):
             raise InputError(

@@ -235,6 +235,21 @@ def identify(source: PathLike) -> list[object]:
     return [status.st_size, status.st_mtime_ns, head]
 
 
+def identify_model(model: PathLike) -> list[object] | None:
+    """Tells a model's file from one that another training has left there under the same name.
+
+    Args:
+        model: A tier, a model's name, or the path of a checkpoint.
+
+    Returns:
+        What `identify` says of the checkpoint; None for a name, whose file never changes.
+
+    Raises:
+        MediaError: As `identify` does.
+    """
+    return identify(model) if Path(model).is_file() else None
+
+
 def _locked(folder: Path) -> FileLock:
     with _os_errors(folder):
         folder.mkdir(parents=folder.name == INSIDE, exist_ok=True)

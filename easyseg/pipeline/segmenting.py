@@ -6,7 +6,7 @@ from collections.abc import Callable, Generator, Iterable
 from dataclasses import dataclass, replace
 from typing import Protocol
 
-from easyseg._types import Image
+from easyseg._types import Image, make_plain_
 from easyseg.cameras.source import CameraSource
 from easyseg.engine import Prediction
 from easyseg.errors import InputError
@@ -43,6 +43,7 @@ class Segmenting:
     confidence: bool = False
 
     def __post_init__(self) -> None:
+        make_plain_(self, "every_n")
         whole = isinstance(self.every_n, int) and not isinstance(self.every_n, bool)
         if not whole or self.every_n < 1:
             raise InputError(f"every_n must be a whole number, 1 or more, not {self.every_n!r}")

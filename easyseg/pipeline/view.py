@@ -2,7 +2,7 @@
 
 from collections.abc import Callable
 
-from easyseg._types import Image
+from easyseg._types import Image, plain
 from easyseg.errors import InputError
 from easyseg.result import Segmentation
 
@@ -41,6 +41,7 @@ class View:
         legend: bool = True,
         outline: bool = True,
     ) -> None:
+        alpha = plain(alpha)
         if not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
             raise InputError(f"alpha must be from 0 (photo) to 1 (plain colour), not {alpha!r}")
         self._draw, self._outline = draw, outline

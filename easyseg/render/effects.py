@@ -11,7 +11,7 @@ from typing import Protocol, get_args
 
 import numpy as np
 
-from easyseg._types import Alpha, Color, Image
+from easyseg._types import Alpha, Color, Image, plain
 from easyseg.drawing import filters
 from easyseg.drawing.filters import Planes
 from easyseg.errors import InputError
@@ -256,7 +256,8 @@ def _mean(sums: Planes) -> Image:
 def _number(name: str, strength: Strength) -> float:
     if isinstance(strength, str) and strength in STRENGTHS:
         return STRENGTHS[strength]
-    number = isinstance(strength, (int, float, np.number)) and not isinstance(strength, bool)
+    strength = plain(strength)
+    number = isinstance(strength, (int, float)) and not isinstance(strength, bool)
     if not number or not 0 <= float(strength) <= 1:
         raise InputError(
             f"the strength of {name} is a number from 0 to 1, or one of {', '.join(STRENGTHS)}, "
@@ -266,5 +267,6 @@ def _number(name: str, strength: Strength) -> float:
 
 
 def _is_byte(value: object) -> bool:
-    whole = isinstance(value, (int, np.integer)) and not isinstance(value, bool)
+    value = plain(value)
+    whole = isinstance(value, int) and not isinstance(value, bool)
     return whole and 0 <= int(value) <= 255  # type: ignore[call-overload]

@@ -7,7 +7,7 @@ from typing import Any
 import numpy as np
 import numpy.typing as npt
 
-from easyseg._types import ClassSelection, Image, LabelMap
+from easyseg._types import ClassSelection, Image, LabelMap, plain
 from easyseg.drawing import draw
 from easyseg.errors import InputError
 from easyseg.labels import LabelSet
@@ -57,7 +57,8 @@ def overlay(
             in 0..1, or a class is not known.
     """
     check_image(image, labels)
-    if not isinstance(alpha, (int, float, np.number)) or not 0 <= alpha <= 1:
+    alpha = plain(alpha)
+    if not isinstance(alpha, (int, float)) or not 0 <= alpha <= 1:
         raise InputError(f"alpha must be from 0 (photograph) to 1 (plain colour), got {alpha!r}")
     ids = drawn_ids(label_set, classes)
     thickness = (thickness or outline_thickness(*labels.shape)) if outline else 0

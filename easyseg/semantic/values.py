@@ -8,7 +8,7 @@ from typing import Any, TypedDict
 import numpy as np
 import numpy.typing as npt
 
-from easyseg._types import ClassLike, ClassSelection, Color, Image, Mask
+from easyseg._types import ClassLike, ClassSelection, Color, Image, Mask, plain
 from easyseg.errors import InputError
 from easyseg.labels import ADE20K, LabelSet
 from easyseg.result import Segmentation
@@ -108,12 +108,14 @@ def inner_classes(classes: ClassSelection | None, label_set: LabelSet) -> tuple[
     """
     if classes is None:
         return None
+    classes = plain(classes)
     if isinstance(classes, Iterable) and not isinstance(classes, (str, bytes, bytearray)):
         return label_set.select([_inner_class(one, label_set) for one in classes])
     return label_set.select(_inner_class(classes, label_set))  # type: ignore[arg-type]
 
 
 def _inner_class(what: ClassLike, label_set: LabelSet) -> ClassLike:
+    what = plain(what)
     if isinstance(what, bool):
         return what  # for the label set to refuse
     try:

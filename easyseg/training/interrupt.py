@@ -2,15 +2,13 @@
 
 import signal
 import threading
-from types import FrameType
+from types import FrameType, TracebackType
 from typing import Any
-
-from easyseg._closing import Closing
 
 SIGNALS = (signal.SIGINT, signal.SIGTERM)
 
 
-class Interrupt(Closing):
+class Interrupt:
     """Notes signals inside its `with` block; on leaving it, they do what they always do.
 
     A second Ctrl-C takes effect at once. Outside the main thread, where Python delivers no signals,
@@ -29,14 +27,15 @@ class Interrupt(Closing):
             self._before = {one: signal.signal(one, self._note) for one in SIGNALS}
         return self
 
-    def close(self) -> None:
-        """Gives the signals back to those who had them."""
+    def __exit__(
+        self,
+        kind: type[BaseException] | None,
+        error: BaseException | None,
+        trace: TracebackType | None,
+    ) -> None:
         for one, handler in self._before.items():
             signal.signal(one, handler)
-
-    def _leave(self, error: BaseException | None) -> None:
-        self.close()
-        if self.received is not None and error is None:
+        if self.received is not None and kind is None:
             signal.raise_signal(self.received)
 
     def _note(self, number: int, frame: FrameType | None) -> None:

@@ -79,7 +79,7 @@ class Trainer:
                 part.momentum = self.settings.norm_momentum
         self.total_steps = self.settings.total_steps(self.epoch_steps)
         self.validation_interval = self.settings.validation_interval(self.epoch_steps)
-        self._sums = torch.zeros(5, device=self.device)
+        self._sums = torch.zeros(5, dtype=torch.float32, device=self.device)
 
     @property
     def state_file(self) -> Path:
@@ -101,7 +101,7 @@ class Trainer:
         self.module.load_state_dict(tensors["module"])
         self.average.module.load_state_dict(tensors["average"])
         self.optimizer.load_state_dict(tensors["optimizer"])
-        self._sums = torch.tensor(self.state.losses, device=self.device)
+        self._sums = torch.tensor(self.state.losses, dtype=torch.float32, device=self.device)
         return True
 
     def save(self) -> None:

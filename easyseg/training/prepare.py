@@ -13,7 +13,7 @@ import filelock
 import torch
 
 from easyseg import datasets, labels
-from easyseg._types import PathLike
+from easyseg._types import PathLike, plain
 from easyseg.datasets import Dataset
 from easyseg.datasets.classes import from_names, read_classes
 from easyseg.errors import InputError
@@ -83,6 +83,7 @@ def open_material(
         )
     labelled = replace(labelled, label_set=label_set)
     held: Dataset | None
+    validation = plain(validation)
     if isinstance(validation, (int, float)) or (validation is None and labelled.split is None):
         labelled, held = hold_out(labelled, HELD_OUT if validation is None else validation)
     else:
@@ -107,6 +108,7 @@ def hold_out(data: Dataset, share: float) -> tuple[Dataset, Dataset | None]:
     Raises:
         InputError: If the share is out of range, or there is only one photograph.
     """
+    share = plain(share)
     if isinstance(share, bool) or not 0 <= share < 1:
         raise InputError(f"the share that is held out must be from 0 to less than 1, not {share!r}")
     if share == 0:

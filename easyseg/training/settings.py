@@ -1,9 +1,10 @@
 """Every knob of a training, checked once."""
 
 import math
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, fields
 from typing import Any, Literal
 
+from easyseg._types import make_plain_
 from easyseg.errors import InputError
 
 WITHOUT_EFFECT = ("workers", "checkpoint_seconds")
@@ -98,6 +99,7 @@ class Settings:
     half: bool = False
 
     def __post_init__(self) -> None:
+        make_plain_(self, *(field.name for field in fields(self)))
         for name, lowest in _WHOLE.items():
             _check_whole(name, getattr(self, name), lowest)
         for name, (low, high) in _RANGES.items():

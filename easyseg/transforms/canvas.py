@@ -58,6 +58,6 @@ def _sent(values: AnyArray, dtype: torch.dtype, device: torch.device) -> torch.T
     """Copy an array of any strides to a device."""
     on_cuda = device.type == "cuda"
     # PyTorch keeps pinned memory for the next ones, and frees none that is still being copied.
-    waiting = torch.empty(values.shape, dtype=dtype, pin_memory=on_cuda)
+    waiting = torch.empty(values.shape, dtype=dtype, device="cpu", pin_memory=on_cuda)
     np.copyto(waiting.numpy(), values)
     return waiting.to(device, non_blocking=on_cuda)

@@ -97,7 +97,7 @@ def class_probability(
         InputError: The logits have another type or shape, or an id is not one of their classes.
     """
     grid = as_grid(logits)
-    chosen = torch.zeros(len(grid))
+    chosen = torch.zeros(len(grid), dtype=torch.float32, device="cpu")
     chosen[_checked_ids(class_ids, len(grid))] = 1
     kernels = accelerator.RESTORING.get()
     if kernels is not None:
@@ -163,7 +163,7 @@ def _checked_ids(class_ids: Sequence[int], classes: int) -> torch.Tensor:
     for class_id in class_ids:
         if not isinstance(class_id, (int, np.integer)) or not 0 <= class_id < classes:
             raise InputError(f"class id {class_id!r} is not a whole number of 0..{classes - 1}")
-    return torch.tensor(class_ids, dtype=torch.int64)
+    return torch.tensor(class_ids, dtype=torch.int64, device="cpu")
 
 
 def _parts(grid: torch.Tensor, geometry: Geometry) -> Iterator[_Part]:

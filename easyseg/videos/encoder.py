@@ -14,7 +14,7 @@ from av.packet import Packet
 from av.video.frame import VideoFrame
 from av.video.stream import VideoStream
 
-from easyseg._types import Image
+from easyseg._types import Image, make_plain_
 from easyseg.errors import InputError, MediaError
 from easyseg.videos.source import VideoInfo, default_colorspace
 
@@ -56,6 +56,7 @@ class Encoding:
     alpha: bool = False
 
     def __post_init__(self) -> None:
+        make_plain_(self, "crf")
         if self.crf is not None and not 0 <= self.crf <= 63:
             raise InputError(f"crf must be a number from 0 to 63, not {self.crf!r}")
 

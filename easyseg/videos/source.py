@@ -20,7 +20,7 @@ from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from easyseg._closing import Closing
-from easyseg._types import Image, PathLike
+from easyseg._types import Image, PathLike, plain
 from easyseg.errors import InputError, MediaError
 
 HD_HEIGHT = 720
@@ -106,6 +106,8 @@ class VideoSource(Closing):
         stride: int = 1,
         max_frames: int | None = None,
     ) -> None:
+        start, end = plain(start), plain(end)
+        stride, max_frames = plain(stride), plain(max_frames)
         _check_range(start, end, stride, max_frames)
         self.path = Path(os.fspath(path)).expanduser()
         self.start, self.end = Fraction(start or 0), None if end is None else Fraction(end)

@@ -2,12 +2,13 @@
 
 import time
 from collections.abc import Callable
+from fractions import Fraction
 from pathlib import Path
 
+import av
 import numpy as np
 import pytest
 import torch
-from films import write_film
 
 from easyseg.engine import Prediction
 from easyseg.errors import MediaError
@@ -54,8 +55,22 @@ def fake() -> type[FakeSegmenter]:
 def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
     """A second of 24 frames, frame n of grey value 8 n, with sound."""
     path = tmp_path_factory.mktemp("clip") / "clip.mp4"
-    pictures = [np.full((48, 64, 3), 8 * number, np.uint8) for number in range(24)]
-    return write_film(path, pictures, pix_fmt="yuv420p", options={"preset": "ultrafast"})
+    with av.open(str(path), "w") as output:
+        video = output.add_stream("libx264", rate=24, options={"preset": "ultrafast"})
+        video.width, video.height, video.pix_fmt = 64, 48, "yuv420p"
+        sound = output.add_stream("aac", rate=48000, layout="mono")
+        for number in range(24):
+            frame = av.VideoFrame.from_ndarray(
+                np.full((48, 64, 3), 8 * number, np.uint8), format="rgb24"
+            )
+            frame.pts, frame.time_base = number, Fraction(1, 24)
+            output.mux(video.encode(frame))
+        output.mux(video.encode(None))
+        tone = av.AudioFrame.from_ndarray(np.zeros((1, 48000), np.float32), "fltp", "mono")
+        tone.sample_rate, tone.pts = 48000, 0
+        output.mux(sound.encode(tone))
+        output.mux(sound.encode(None))
+    return path
 
 
 @pytest.fixture
