@@ -9,16 +9,19 @@ import os
 from collections.abc import Iterable, Iterator
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import TYPE_CHECKING
 
-from easyseg._types import PathLike
 from easyseg.errors import InputError
 from easyseg.files.marks import is_marked
+
+if TYPE_CHECKING:
+    from easyseg._types import PathLike
 
 
 @dataclass
 class _Guard:
     overwrite: bool
-    inputs: list[PathLike] = field(default_factory=list)
+    inputs: "list[PathLike]" = field(default_factory=list)
     identities: set[tuple[int, int]] | None = None
     """Of the inputs; made when the first target is there already."""
 
@@ -27,7 +30,7 @@ _guards: list[_Guard] = []
 
 
 @contextlib.contextmanager
-def guarding(inputs: Iterable[PathLike], *, overwrite: bool) -> Iterator[None]:
+def guarding(inputs: "Iterable[PathLike]", *, overwrite: bool) -> Iterator[None]:
     """Protects files from what the block writes.
 
     Args:
@@ -42,7 +45,7 @@ def guarding(inputs: Iterable[PathLike], *, overwrite: bool) -> Iterator[None]:
         _guards.remove(guard)
 
 
-def protect(inputs: Iterable[PathLike]) -> None:
+def protect(inputs: "Iterable[PathLike]") -> None:
     """Adds inputs, where something is guarded at all."""
     more = list(inputs)
     for guard in _guards:
@@ -70,7 +73,7 @@ def check_replaceable(path: Path) -> None:
             )
 
 
-def _identity(path: PathLike) -> tuple[int, int] | None:
+def _identity(path: "PathLike") -> tuple[int, int] | None:
     """What a file has in common under all its names; None where there is none."""
     try:
         status = os.stat(path)  # noqa: PTH116 - also for texts that are no paths

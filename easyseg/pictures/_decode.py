@@ -83,12 +83,12 @@ def pillow_to_rgb(picture: PillowImage.Image, name: str, max_pixels: int) -> Ima
         RGB uint8 (H, W, 3), a new array.
 
     Raises:
-        InputError: It is closed, its mode has no known range (32-bit integers, floats beyond
-            0..1), or Pillow cannot convert it.
-        MediaError: It is larger than the limit, or its file is damaged.
+        InputError: Its mode has no known range (32-bit integers, floats beyond 0..1), or Pillow
+            cannot convert it.
+        MediaError: It is closed, larger than the limit, or its file is damaged.
     """
     if _is_closed(picture):
-        raise InputError(
+        raise MediaError(
             f"expected {name} to be open, got one that is closed: pass it before it is closed, as "
             "within its with block, or pass a copy()"
         )

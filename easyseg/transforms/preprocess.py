@@ -134,9 +134,11 @@ class Preprocess:
     def _resize(self, image: Image, size: tuple[int, int]) -> Image:
         if self.interpolation != "antialiased":
             return media_image.resize(image, size, self.interpolation)
-        # PyTorch warns of arrays that cannot be written to, and knows no negative strides.
-        writable = np.require(image, requirements=["C", "W"])
-        planes = torch.from_numpy(writable).permute(2, 0, 1)[None]
+        # PyTorch warns of arrays that cannot be written to, and knows no negative strides, which
+        # a side of one pixel may have although the array is contiguous.
+        if not image.flags.writeable or min(image.strides) < 0:
+            image = image.copy()
+        planes = torch.from_numpy(image).permute(2, 0, 1)[None]
         resized = F.interpolate(planes, size, mode="bilinear", antialias=True)
         return np.ascontiguousarray(resized[0].permute(1, 2, 0).numpy())
 

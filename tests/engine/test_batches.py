@@ -171,8 +171,8 @@ def test_lists_are_batched_on_cuda_only(
 ):
     other = small.with_size(64)
     other.device = torch.device(device)
-    monkeypatch.setattr(other, "_segment", lambda *given: "alone")
-    monkeypatch.setattr(other, "_segment_together", lambda given, *others: ["together"])
+    monkeypatch.setattr(other, "_segment", lambda *given, **others: "alone")
+    monkeypatch.setattr(other, "_segment_together", lambda given, *more, **others: ["together"])
     assert other([picture(9, 9)], **options) == ["together" if together else "alone"]
     assert other(picture(9, 9)) == "alone"
 
