@@ -61,10 +61,28 @@ def packets(path: Path) -> list[tuple[object, ...]]:
     return sorted(found, key=lambda packet: packet[0])
 
 
-def contents(target: Path) -> list[object]:
-    if target.is_dir():
-        return [(file.name, file.read_bytes()) for file in sorted(target.iterdir())]
-    return packets(target)
+def assert_same(made: Path, wanted: Path) -> None:
+    """Pictures are equal to the byte, as sound is; H.264's threads do not always decide the same.
+
+    Two unbroken jobs differ as much; the noise in `lively` makes the frame after another by 13.
+    """
+    if wanted.is_dir():
+        assert sorted(file.name for file in made.iterdir()) == sorted(
+            file.name for file in wanted.iterdir()
+        )
+        for file in wanted.iterdir():
+            assert (made / file.name).read_bytes() == file.read_bytes()
+        return
+    if wanted.suffix == ".png":
+        assert made.read_bytes() == wanted.read_bytes()
+        return
+    ours, theirs = packets(made), packets(wanted)
+    assert [packet[:4] for packet in ours] == [packet[:4] for packet in theirs]
+    assert [p for p in ours if p[0]] == [p for p in theirs if p[0]]
+    with VideoSource(made) as first, VideoSource(wanted) as second:
+        for a, b in zip(first, second, strict=True):
+            assert a.time == b.time
+            assert np.abs(a.image.astype(int) - b.image).mean() < 6
 
 
 def interrupted(source: Path, target, after: int, **options) -> None:
@@ -129,7 +147,7 @@ def test_a_job_may_be_killed_again_and_again(lively, tmp_path, name):
     for kill_at in (5, 14, 12, 40):
         kill(lively, target, kill_at, **SMOOTH)
     assert resumable_job.run(str(lively), target, **SMOOTH).resumed > 27
-    assert contents(Path(target)) == contents(Path(whole))
+    assert_same(Path(target), Path(whole))
 
 
 @pytest.mark.parametrize(
@@ -163,7 +181,7 @@ def test_an_interrupted_job_gives_the_same_in_the_end(lively, tmp_path, name, op
     assert sorted(made) == sorted(wanted)
     for path in wanted:
         if path.suffix:
-            assert contents(tmp_path / "parts" / path) == contents(tmp_path / "whole" / path)
+            assert_same(tmp_path / "parts" / path, tmp_path / "whole" / path)
 
 
 def test_it_differs_from_a_job_without_resume_by_its_key_frames_only(lively, tmp_path):
