@@ -30,7 +30,7 @@ def make_clip(
     with av.open(str(path), "w") as output:
         video = output.add_stream(codec, rate=rate)
         video.width, video.height, video.pix_fmt = size[1], size[0], pix_fmt
-        video.codec_context.time_base = Fraction(1, 30000)
+        video.codec_context.time_base = 1 / rate if "peg" in codec else Fraction(1, 30000)
         tracks = [output.add_stream(name, rate=48000, layout="stereo") for name in audio]
         for number, time in enumerate(times):
             picture = np.full((*size, 3), 8 * number % 240, np.uint8)
@@ -65,6 +65,10 @@ def clips(tmp_path_factory: pytest.TempPathFactory) -> Callable[..., Path]:
         "ten_bit.mp4": {"pix_fmt": "yuv420p10le"},
         "one.mp4": {"frames": 1},
         "none.mp4": {"times": []},
+        "broadcast.ts": {"audio": ("aac",)},
+        "camcorder.m2ts": {"audio": ("aac",)},
+        "dvd.mpg": {"codec": "mpeg2video", "audio": ("mp2",)},
+        "old.avi": {"codec": "mjpeg", "pix_fmt": "yuvj420p", "audio": ("mp2",)},
     }
 
     def clip(name: str) -> Path:

@@ -10,7 +10,8 @@ from av.video.frame import VideoFrame
 
 from easyseg.cameras.captures import Pace, Shot, name_of
 from easyseg.errors import MediaError
-from easyseg.videos.source import quarter_turns, upright, video_stream
+from easyseg.videos.frame_pixels import orientation_of, upright
+from easyseg.videos.source import video_stream
 
 _OPTIONS = {
     "fflags": "nobuffer",
@@ -80,7 +81,7 @@ class StreamCapture:
         moment = time.monotonic()
         if self._pace is not None and picture.time is not None:
             moment = self._pace.wait(picture.time)
-        return Shot(moment, lambda: upright(picture, quarter_turns(picture)))
+        return Shot(moment, lambda: upright(picture, orientation_of(picture)))
 
     def close(self) -> None:
         """Ends the connection."""

@@ -15,7 +15,7 @@ from easyseg.videos.source import VideoInfo
 
 LIVE = VideoInfo(
     width=0, height=0, rate=None, time_base=Fraction(1, 90_000), frames=None, duration=None,
-    codec="", audio=(), subtitles=(), rotation=0,
+    codec="", audio=(), subtitles=(),
 )  # fmt: skip
 """What is known of a live source: nothing but that its frames have times."""
 

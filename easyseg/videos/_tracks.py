@@ -1,6 +1,9 @@
 """Carries the sound and the subtitles of one file over into another."""
 
+import io
+import itertools
 import logging
+import math
 from collections.abc import Iterable, Iterator
 from fractions import Fraction
 from pathlib import Path
@@ -8,14 +11,13 @@ from typing import Any, cast
 
 import av
 import av.error
-from av.audio.frame import AudioFrame
-from av.audio.resampler import AudioResampler
 from av.audio.stream import AudioStream
 from av.container import InputContainer, OutputContainer
 from av.packet import Packet
 from av.stream import Stream
 
-from easyseg.videos.source import open_container
+from easyseg.videos.sound_recoder import IN_STEP, SoundRecoder
+from easyseg.videos.source import open_container, video_stream
 
 logger = logging.getLogger(__name__)
 
@@ -26,17 +28,27 @@ OF_THE_CONTAINER = {"major_brand", "minor_version", "compatible_brands", "encode
 
 SOUND_ENCODERS = {
     "webm": ("libopus", "opus", "libvorbis", "vorbis"),
-    "avi": ("libmp3lame", "mp2"),
+    "avi": ("ac3", "libmp3lame", "mp2"),
 }
 """Encoders for sound that a container cannot hold as it is, the best first, by its extension."""
 
 PCM_AVOIDED = {"mp4", "mov"}
 """Where FFmpeg would put uncompressed sound, but few players or not all its kinds work."""
 
-COMMON_SOUND = ("aac",)
-OPUS_RATE = 48_000
-MOST_CHANNELS = {"libmp3lame": 2, "mp2": 2}
-USUAL_LAYOUTS = {1: "mono", 2: "stereo", 6: "5.1", 8: "7.1"}
+COMMON_SOUND = ("aac", "libmp3lame")
+
+WITHOUT_TIMES = {"avi": ("pcm_", "ac3")}
+"""Where sound has no times of its own, nor a priming that is skipped: what may be copied if it
+begins with the picture."""
+
+PRIMING = Fraction(1, 10)
+"""Seconds before the beginning of the picture that are kept: what encoders put in front."""
+
+SLACK = 10.0
+"""Seconds beyond a file's duration at which a packet may begin."""
+
+TRIED = 16
+"""Packets of sound that a container is tried with."""
 
 
 class TrackCopier:
@@ -63,17 +75,16 @@ class TrackCopier:
         tags = {k: v for k, v in self._input.metadata.items() if k.lower() not in OF_THE_CONTAINER}
         output.metadata.update(tags)
         self._targets: dict[int, Stream] = {}
-        self._recoders: dict[int, _Recoder] = {}
+        self._recoders: dict[int, SoundRecoder] = {}
         # Times in the copy count from the beginning of the picture, as VideoSource's do.
-        video = self._input.streams.video[0] if self._input.streams.video else None
-        self._origin = Fraction(0)
-        if video is not None and video.start_time is not None and video.time_base:
-            self._origin = video.start_time * Fraction(video.time_base)
+        video = video_stream(self._input, str(path))
+        self._origin = (video.start_time or 0) * Fraction(video.time_base or 1)
         for stream in self._input.streams:
             if stream.type in CARRIED:
-                self._add(stream)
+                self._add(path, stream)
         self._packets = self._wanted()
         self._waiting: Packet[Any] | None = None
+        self._damaged = 0
 
     def copy_until(self, time: Fraction | None) -> None:
         """Copies all that begins up to a moment of the target, in seconds; None is all there is."""
@@ -90,40 +101,62 @@ class TrackCopier:
                 self._mux(recoder.code(packet))
                 continue
             packet.stream = self._targets[packet.stream.index]
-            self._output.mux(packet)
+            self._mux([packet])
 
     def finish(self) -> None:
         """Writes what the encoders still hold."""
         for recoder in self._recoders.values():
             self._mux(recoder.code(None))
+        if self._damaged:
+            logger.warning("%d damaged packets of sound or subtitles are left out", self._damaged)
 
     def close(self) -> None:
         """Closes the source."""
         self._input.close()
 
-    def _mux(self, packets: Iterable["Packet[AudioStream]"]) -> None:
-        for packet in packets:
-            self._output.mux(packet)
+    def _mux(self, packets: Iterable["Packet[Any]"]) -> None:
+        """Writes packets; one that no decoder could read is not worth the whole video."""
+        try:
+            for packet in packets:
+                self._output.mux(packet)
+        except (av.error.InvalidDataError, av.error.ArgumentError):
+            self._damaged += 1
 
-    def _add(self, stream: Stream) -> None:
-        name = stream.codec_context.name if stream.codec_context is not None else "unknown"
-        if _can_hold(self._output, stream):
+    def _add(self, path: Path, stream: Stream) -> None:
+        name = _codec(stream)
+        if self._copies(path, stream):
             target = self._output.add_stream_from_template(stream)
             target.metadata.update(stream.metadata)
             self._targets[stream.index] = target
             return
-        encoder = _sound_encoder(self._output) if stream.type == "audio" else None
-        if encoder is None:
-            logger.warning(
-                "the %s track (%s) is left out: %s files cannot hold it", stream.type, name,
-                self._output.format.name,
-            )  # fmt: skip
-            return
-        self._recoders[stream.index] = _Recoder(cast(AudioStream, stream), self._output, encoder)
-        logger.info("the sound (%s) is coded anew by %s", name, encoder)
+        if stream.type == "audio":
+            sound = cast(AudioStream, stream)
+            for encoder in _sound_encoders(self._output):
+                if _takes(encoder, sound, self._output):
+                    self._recoders[stream.index] = SoundRecoder(sound, self._output, encoder)
+                    logger.info("the sound (%s) is coded anew by %s", name, encoder)
+                    return
+        logger.warning(
+            "the %s track (%s) is left out: %s files cannot hold it", stream.type, name,
+            self._output.format.name,
+        )  # fmt: skip
+
+    def _copies(self, path: Path, stream: Stream) -> bool:
+        exact = WITHOUT_TIMES.get(self._output.format.name)
+        if exact is not None and stream.type == "audio":
+            first = (stream.start_time or 0) * Fraction(stream.time_base or 1)
+            begins_there = self._start == 0 and abs(first - self._origin) <= IN_STEP
+            if not begins_there or not _codec(stream).startswith(exact):
+                return False
+        return _fits(path, stream, self._output)
 
     def _wanted(self) -> Iterator["Packet[Any]"]:
         wanted = {*self._targets, *self._recoders}
+        # A whole copy keeps the encoder's priming too, which lies before the beginning.
+        earliest = Fraction(0) if self._start > 0 else -PRIMING
+        duration = self._input.duration
+        longest = math.inf if duration is None else duration / av.time_base + SLACK
+        latest: dict[int, int] = {}
         if self._start > 0:
             self._input.seek(int((self._start + self._origin) * av.time_base))
         for packet in self._demuxed([s for s in self._input.streams if s.index in wanted]):
@@ -131,13 +164,18 @@ class TrackCopier:
                 continue
             base = Fraction(packet.time_base)
             shift = round((self._start + self._origin) / base)
-            begins = (packet.pts - shift) * base
-            # A whole copy keeps the encoder's priming too, which lies before the beginning.
-            if self._start > 0 and begins + (packet.duration or 0) * base <= 0:
-                continue
+            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            begins = packet.pts * base
             if self._end is not None and begins >= self._end - self._start:
                 continue
-            packet.pts, packet.dts = packet.pts - shift, packet.dts - shift
+            if begins + (packet.duration or 0) * base <= earliest:
+                continue
+            # Damaged times go back, or hours ahead.
+            back = packet.dts <= latest.get(packet.stream.index, packet.dts - 1)
+            if packet.is_corrupt or back or begins > longest:
+                self._damaged += 1
+                continue
+            latest[packet.stream.index] = packet.dts
             yield packet
 
     def _demuxed(self, streams: list[Stream]) -> Iterator["Packet[Any]"]:
@@ -147,71 +185,53 @@ class TrackCopier:
             logger.warning("the sound ends early, the source is damaged: %s", error)
 
 
-class _Recoder:
-    """Decodes a track of sound and codes it anew."""
-
-    def __init__(self, source: AudioStream, output: OutputContainer, encoder: str) -> None:
-        self._source = source
-        context = source.codec_context
-        rate = OPUS_RATE if "opus" in encoder else context.sample_rate
-        layout = _layout_of(source)
-        if context.layout.nb_channels > MOST_CHANNELS.get(encoder, 8):
-            layout = "stereo"
-        self._target = cast(AudioStream, output.add_stream(encoder, rate=rate))
-        coder = self._target.codec_context
-        coder.layout = layout
-        formats = coder.codec.audio_formats
-        coder.format = formats[0] if formats else context.format
-        coder.time_base = Fraction(1, rate)
-        coder.open()
-        self._resampler = AudioResampler(
-            format=coder.format, layout=layout, rate=rate, frame_size=coder.frame_size or None
-        )
-        self._target.metadata.update(source.metadata)
-        self._samples: int | None = None
-        self._rate = rate
-
-    def code(self, packet: "Packet[Any] | None") -> Iterator["Packet[AudioStream]"]:
-        """Codes a packet; None codes what is still held."""
-        for frame in self._decoded(packet):
-            for part in self._resampler.resample(frame):
-                yield from self._coded(part)
-        if packet is None:
-            for part in self._resampler.resample(None):
-                yield from self._coded(part)
-            yield from self._target.encode(None)
-
-    def _decoded(self, packet: "Packet[Any] | None") -> list[AudioFrame]:
-        try:
-            frames = self._source.decode(packet)
-        except av.error.FFmpegError:  # a damaged packet: a moment of silence
-            return []
-        for frame in frames:
-            if self._samples is None and frame.pts is not None:
-                begins = frame.pts * Fraction(frame.time_base or Fraction(1, self._rate))
-                self._samples = max(0, round(begins * self._rate))
-            frame.pts = None
-        return frames
-
-    def _coded(self, frame: AudioFrame) -> Iterator["Packet[AudioStream]"]:
-        frame.pts, frame.time_base = self._samples or 0, Fraction(1, self._rate)
-        self._samples = frame.pts + frame.samples
-        yield from self._target.encode(frame)
-
-
-def _can_hold(output: OutputContainer, stream: Stream) -> bool:
-    codec = stream.codec_context.name if stream.codec_context is not None else "unknown"
-    if codec.startswith("pcm_") and output.format.name in PCM_AVOIDED:
+def _fits(path: Path, stream: Stream, output: OutputContainer) -> bool:
+    """Tells whether a container takes a track as it is: some of it is written and read back."""
+    name = _codec(stream)
+    if name.startswith("pcm_") and output.format.name in PCM_AVOIDED:
         return False
     supported = output.supported_codecs
     # Decoders may have names of their own, such as libopus or mp3float.
-    return codec in supported or _plain(codec) in supported
+    if name not in supported and _plain(name) not in supported:
+        return False
+    file = io.BytesIO()
+    try:
+        with open_container(path) as source, av.open(file, "w", output.format.name) as trial:
+            original = source.streams[stream.index]
+            target = trial.add_stream_from_template(original)
+            trial.start_encoding()
+            if stream.type != "audio":  # its first packet may be hours away
+                return True
+            packets = (one for one in source.demux(original) if one.dts is not None)
+            for packet in itertools.islice(packets, TRIED):
+                packet.stream = target
+                trial.mux(packet)
+        file.seek(0)
+        with av.open(file) as written:
+            same = _plain(_codec(written.streams[0])) == _plain(name)
+            decoded = cast(InputContainer, written).decode(audio=0)
+            return same and next(decoded, None) is not None
+    except (av.error.FFmpegError, ValueError, IndexError, NotImplementedError):
+        return False
 
 
-def _layout_of(stream: AudioStream) -> str:
-    """Which channels there are; some files tell only how many."""
-    layout = stream.codec_context.layout
-    return USUAL_LAYOUTS.get(layout.nb_channels, layout.name)
+def _takes(encoder: str, sound: AudioStream, output: OutputContainer) -> bool:
+    """Tells whether an encoder codes this sound for a container.
+
+    Tried in one of its own, for a stream that does not work cannot be taken out again.
+    """
+    try:
+        with av.open(io.BytesIO(), "w", output.format.name) as trial:
+            SoundRecoder(sound, trial, encoder)
+            trial.start_encoding()
+    except (av.error.FFmpegError, ValueError) as error:
+        logger.info("%s does not take the sound: %s", encoder, error)
+        return False
+    return True
+
+
+def _codec(stream: Stream) -> str:
+    return stream.codec_context.name if stream.codec_context is not None else "unknown"
 
 
 def _plain(codec: str) -> str:
@@ -221,6 +241,6 @@ def _plain(codec: str) -> str:
         return codec
 
 
-def _sound_encoder(output: OutputContainer) -> str | None:
+def _sound_encoders(output: OutputContainer) -> list[str]:
     names = SOUND_ENCODERS.get(output.format.name, COMMON_SOUND)
-    return next((name for name in names if name in av.codecs_available), None)
+    return [name for name in names if name in av.codecs_available]

@@ -16,7 +16,8 @@ from av.video.stream import VideoStream
 
 from easyseg._types import Image, make_plain_
 from easyseg.errors import InputError, MediaError
-from easyseg.videos.source import VideoInfo, default_colorspace
+from easyseg.videos.frame_pixels import default_colorspace
+from easyseg.videos.source import VideoInfo
 
 logger = logging.getLogger(__name__)
 
@@ -33,6 +34,9 @@ ALPHA_FORMATS = {"prores_ks": "yuva444p10le", "libvpx-vp9": "yuva420p"}
 
 ALPHA_ENCODERS: dict[str, tuple[str, ...]] = {".mov": ("prores_ks",), ".webm": ("libvpx-vp9",)}
 """Encoders for transparent videos: ProRes 4444 and VP9."""
+
+COUNTED = {".avi"}
+"""Files that have no times of frames, but a rate."""
 
 MILLISECOND = Fraction(1, 1000)
 
@@ -86,7 +90,7 @@ class VideoEncoder:
         self._path, self._info, self._encoding = path, info, encoding
         self._encoders = _usable_encoders(path, encoding)
         self.stream: VideoStream | None = None
-        self.clock = clock or Clock(info)
+        self.clock = clock or clock_for(path, info)
         self.name: str | None = None
 
     @property
@@ -182,8 +186,10 @@ class VideoEncoder:
     def _options(self, encoder: str) -> dict[str, str]:
         crf = self._encoding.crf
         if encoder == "libx264":
+            # Without times of their own, frames that come in another order are shown too late.
+            order = {"bf": "0"} if self._path.suffix.lower() in COUNTED else {}
             return {"crf": str(20 if crf is None else crf),
-                    "preset": self._encoding.preset or "veryfast"}  # fmt: skip
+                    "preset": self._encoding.preset or "veryfast", **order}  # fmt: skip
         if encoder.startswith("libvpx"):
             # Frames that are never shown, alternate references, know no alpha.
             return {"crf": str(31 if crf is None else crf), "b": "0", "deadline": "realtime",
@@ -200,13 +206,20 @@ class Clock:
     Matroska rounds times to milliseconds; a time that is within one of a whole number of frames
     is taken for that number, so that 29.97 stays 30000/1001.
 
+    Args:
+        info: The source's properties.
+        counted: Whether the target has no times but a number for each frame, as AVI; where some
+            are left out, the one before stays.
+
     Attributes:
         time_base: Length of a tick in seconds.
         last: The last tick that was given, -1 at first.
     """
 
-    def __init__(self, info: VideoInfo) -> None:
+    def __init__(self, info: VideoInfo, *, counted: bool = False) -> None:
         rate, source = info.rate, info.time_base
+        if counted and rate is not None:
+            source = 1 / rate
         self._rounded = source == MILLISECOND
         self._rate = rate if self._rounded else None
         self.time_base = source
@@ -223,6 +236,11 @@ class Clock:
                 time = Fraction(number) / self._rate
         self.last = max(self.last + 1, round(time / self.time_base))
         return self.last
+
+
+def clock_for(path: Path, info: VideoInfo) -> Clock:
+    """Makes the clock that suits a target and its source."""
+    return Clock(info, counted=path.suffix.lower() in COUNTED)
 
 
 def _usable_encoders(path: Path, encoding: Encoding) -> tuple[str, ...]:

@@ -8,7 +8,7 @@ from easyseg._types import Image, PathLike
 from easyseg.errors import InputError, MediaError
 from easyseg.files import uninterrupted
 from easyseg.videos._journal import PacketJournal
-from easyseg.videos.encoder import Clock, Encoding, VideoEncoder
+from easyseg.videos.encoder import Encoding, VideoEncoder, clock_for
 from easyseg.videos.sinks import as_media_errors, check_size
 from easyseg.videos.source import VideoInfo
 from easyseg.videos.video_sink import VideoSink
@@ -90,7 +90,7 @@ class ResumableSink:
         self._target = VideoSink(path, info, copy_from=copy_from, end=end, encoding=encoding)
         self.path, self._part = self._target.path, folder / f"{JOINED}{Path(path).suffix}"
         self._info, self._encoding = info, encoding
-        self._clock = Clock(info)
+        self._clock = clock_for(self.path, info)
         self._coder: VideoEncoder | None = None
         self._closed = False
         self.frames, self.encoder = 0, encoding.encoder

@@ -2,6 +2,7 @@
 
 import contextlib
 import itertools
+import logging
 import math
 import os
 from collections.abc import Generator, Iterable, Iterator
@@ -12,51 +13,23 @@ from typing import cast
 
 import av
 import av.error
-import numpy as np
-from av.container import InputContainer
 from av.packet import Packet
 from av.video.frame import VideoFrame
-from av.video.reformatter import Colorspace
 from av.video.stream import VideoStream
 
 from easyseg._closing import Closing
 from easyseg._types import Image, PathLike, plain
 from easyseg.errors import InputError, MediaError
+from easyseg.videos.frame_pixels import upright
+from easyseg.videos.info import VideoInfo, describe, open_container, video_stream
 
-HD_HEIGHT = 720
-_UNTAGGED = {0, 2}
-"""AVColorSpace's values for RGB and for "unspecified"."""
+__all__ = ["Frame", "VideoInfo", "VideoSource", "open_container", "video_stream"]
 
+logger = logging.getLogger(__name__)
 
-@dataclass(frozen=True)
-class VideoInfo:
-    """What a video file says of itself.
-
-    Attributes:
-        width: Of a frame as it is shown, in pixels, after rotation.
-        height: Of a frame as it is shown, in pixels, after rotation.
-        rate: Frames per second, exact; None where the file does not say.
-        time_base: Unit of the timestamps, in seconds.
-        frames: Number of frames as the container claims or the duration suggests; None if unknown.
-        duration: In seconds; None if unknown.
-        codec: Name of the video codec.
-        audio: Names of the codecs of the audio streams.
-        subtitles: Names of the codecs of the subtitle streams.
-        rotation: Quarter turns, counterclockwise, that bring a stored frame upright.
-        pixel_aspect: Width of a pixel relative to its height, as it is shown.
-    """
-
-    width: int
-    height: int
-    rate: Fraction | None
-    time_base: Fraction
-    frames: int | None
-    duration: float | None
-    codec: str
-    audio: tuple[str, ...]
-    subtitles: tuple[str, ...]
-    rotation: int
-    pixel_aspect: Fraction = Fraction(1)
+_USUAL_RATE = Fraction(25)
+_MARGINS = (1, 5, 20)
+"""Seconds before a moment that are sought, one after the other, until a key frame is found."""
 
 
 @dataclass(frozen=True, eq=False)
@@ -82,7 +55,8 @@ class VideoSource(Closing):
     Args:
         path: The file.
         start: First moment wanted, in seconds; the file is sought, not read, up to there.
-        end: Moment to stop at, in seconds.
+        end: Moment to stop at, in seconds: a frame that is shown from then on is not given. Both
+            are taken for the nearest frame's.
         stride: Every how many-th frame is given.
         max_frames: At most so many frames are given.
 
@@ -119,14 +93,19 @@ class VideoSource(Closing):
             self._stream = video_stream(self._container, str(self.path))
             self._stream.thread_type = "AUTO"
             first = self._first_frame()
-            self.info = _info(self._container, self._stream, first)
+            self.info = describe(self._container, self._stream, first)
+            if self.info.dynamic_range != "SDR":
+                logger.warning(
+                    "%s is of high dynamic range (%s): its light is compressed to what a usual "
+                    "screen shows", self.path, self.info.dynamic_range,
+                )  # fmt: skip
         except BaseException:
             self._container.close()
             raise
 
     def __iter__(self) -> Iterator[Frame]:
         """Gives the frames in the order in which they are shown; may be called again."""
-        with contextlib.closing(self._decoded(self.start)) as decoded:
+        with contextlib.closing(self._decoded(self._begin)) as decoded:
             yield from self._chosen(enumerate(decoded), 0)
 
     def after(self, index: int, time: Fraction, given: int) -> Iterator[Frame]:
@@ -144,7 +123,7 @@ class VideoSource(Closing):
             if next(decoded, (None, None))[1] == time:
                 yield from self._chosen(enumerate(decoded, start=index + 1), given)
                 return
-        with contextlib.closing(self._decoded(self.start)) as decoded:
+        with contextlib.closing(self._decoded(self._begin)) as decoded:
             later = itertools.islice(enumerate(decoded), index + 1, None)
             yield from self._chosen(later, given)
 
@@ -153,14 +132,14 @@ class VideoSource(Closing):
     ) -> Iterator[Frame]:
         self.ended = False
         for index, (picture, time) in numbered:
-            if self.end is not None and time >= self.end:
+            if self.end is not None and time + self._tolerance >= self.end:
                 return
             if index % self.stride:
                 continue
             if given == self.max_frames:
                 return
             given += 1
-            image = upright(picture, self.info.rotation)
+            image = upright(picture, self.info.orientation)
             yield Frame(_at_first_size(image, self.info), index, time)
         self.ended = True
 
@@ -176,13 +155,24 @@ class VideoSource(Closing):
         return expected
 
     @property
+    def _tolerance(self) -> Fraction:
+        """Half a frame: so far a moment may lie from the frame it means, as 0.52 s from 13/25."""
+        return 1 / (2 * self.info.rate) if self.info.rate else Fraction(0)
+
+    @property
+    def _begin(self) -> Fraction:
+        return max(Fraction(0), self.start - self._tolerance)
+
+    @property
     def expected_frames(self) -> int | None:
         """How many frames are to be expected, None if the file does not tell."""
         total, rate = self.info.frames, self.info.rate
         if total is None or not rate:
             return self.max_frames
-        first = min(total, math.ceil(self.start * rate))
-        last = total if self.end is None else min(total, math.ceil(self.end * rate))
+        first = min(total, math.ceil(self._begin * rate))
+        last = total
+        if self.end is not None:
+            last = min(total, math.ceil((self.end - self._tolerance) * rate))
         expected = -(-max(0, last - first) // self.stride)
         return expected if self.max_frames is None else min(expected, self.max_frames)
 
@@ -192,23 +182,59 @@ class VideoSource(Closing):
 
     def _decoded(self, start: Fraction) -> Generator[tuple[VideoFrame, Fraction], None, None]:
         """Gives the frames from a moment on, with their times."""
-        stream, time_base = self._stream, Fraction(self._stream.time_base or 1)
-        origin = (stream.start_time or 0) * time_base
-        target = math.floor((start + origin) / time_base)
-        try:
-            self._container.seek(target, stream=stream, backward=True)
-        except av.error.FFmpegError:
-            # Some containers cannot be sought: then they are read from the beginning.
+        for margin in _MARGINS:
+            if start <= margin:
+                break
+            timed = self._from_key_frame(start - margin)
+            first = next(timed, None)
+            # A file may be indexed by decoding times, or not at all: was it the right place?
+            if first is not None and first[1] <= start:
+                yield from self._not_before(start, itertools.chain([first], timed))
+                return
+        if not self._fresh:
             self._reopen()
-            stream = self._stream
-        step = 1 / self.info.rate if self.info.rate else Fraction(1, 25)
+        yield from self._not_before(start, self._timed())
+
+    def _not_before(
+        self, start: Fraction, timed: Iterable[tuple[VideoFrame, Fraction]]
+    ) -> Iterator[tuple[VideoFrame, Fraction]]:
+        return ((picture, time) for picture, time in timed if time >= start)
+
+    def _from_key_frame(self, moment: Fraction) -> Iterator[tuple[VideoFrame, Fraction]]:
+        """Seeks a moment; gives nothing where that cannot be done."""
+        self._fresh, skipped = False, self.skipped
+        target = math.floor((moment + self._origin) / self._time_base)
+        try:
+            self._container.seek(target, stream=self._stream, backward=True)
+        except av.error.FFmpegError:
+            self._reopen()
+            return
+        timed = itertools.dropwhile(lambda one: not one[0].key_frame, self._timed())
+        for first in timed:
+            self.skipped = skipped  # what the jump has torn is not damaged
+            if first[0].pts is not None:
+                yield first
+                yield from timed
+            return
+
+    def _timed(self) -> Iterator[tuple[VideoFrame, Fraction]]:
+        self._fresh = False
+        step = 1 / (self.info.rate or _USUAL_RATE)
         time = -step
-        for picture in self._pictures(stream):
+        for picture in self._pictures(self._stream):
             # Streams without timestamps (raw H.264) go on at their rate.
             pts = picture.pts
-            time = time + step if pts is None else pts * time_base - origin
-            if time >= start:
-                yield picture, time
+            time = time + step if pts is None else pts * self._time_base - self._origin
+            yield picture, time
+
+    @property
+    def _time_base(self) -> Fraction:
+        return Fraction(self._stream.time_base or 1)
+
+    @property
+    def _origin(self) -> Fraction:
+        """Time of the first frame, in the file's own count."""
+        return (self._stream.start_time or 0) * self._time_base
 
     def _pictures(self, stream: VideoStream) -> Iterator[VideoFrame]:
         for packet in self._packets(stream):
@@ -245,121 +271,7 @@ class VideoSource(Closing):
         self._container = open_container(self.path)
         self._stream = video_stream(self._container, str(self.path))
         self._stream.thread_type = "AUTO"
-
-
-def open_container(path: Path) -> InputContainer:
-    """Opens a media file.
-
-    Args:
-        path: The file.
-
-    Returns:
-        The container; the caller closes it.
-
-    Raises:
-        MediaError: If there is no such file or it is not a media file.
-    """
-    if not path.is_file():
-        what = "a folder" if path.is_dir() else "not there"
-        raise MediaError(f"the video {str(path)!r} is {what}: give the path of a video file")
-    try:
-        return av.open(str(path), metadata_errors="ignore")
-    except (av.error.FFmpegError, OSError, ValueError) as error:
-        size = path.stat().st_size
-        raise MediaError(
-            f"{str(path)!r} ({size} bytes) cannot be opened as a video, it seems to be damaged, "
-            f"incomplete or something else: {error}"
-        ) from error
-
-
-def default_colorspace(height: int) -> Colorspace:
-    """Tells by which norm players take the colours of a video that does not say: by its height.
-
-    Args:
-        height: Of a frame, in pixels.
-
-    Returns:
-        BT.709 for high definition, BT.601 below.
-    """
-    return Colorspace.ITU709 if height >= HD_HEIGHT else Colorspace.SMPTE170M
-
-
-def video_stream(container: InputContainer, name: str) -> VideoStream:
-    """Finds the stream to play.
-
-    Args:
-        container: The opened file or stream.
-        name: What it is called in the error.
-
-    Returns:
-        The first stream of moving pictures.
-
-    Raises:
-        MediaError: If there is none.
-    """
-    # A cover picture in a music file is a video stream too, but not one to play.
-    for stream in container.streams.video:
-        if not stream.disposition & av.stream.Disposition.attached_pic:
-            return stream
-    raise MediaError(f"{name!r} has no video in it, only: {_kinds(container)}")
-
-
-def _kinds(container: InputContainer) -> str:
-    return ", ".join(sorted({stream.type for stream in container.streams})) or "nothing"
-
-
-def _info(container: InputContainer, stream: VideoStream, first: VideoFrame | None) -> VideoInfo:
-    rotation = 0 if first is None else quarter_turns(first)
-    width, height = (stream.width, stream.height) if first is None else (first.width, first.height)
-    if rotation % 2:
-        width, height = height, width
-    rate = stream.average_rate or stream.guessed_rate or stream.base_rate
-    time_base = Fraction(stream.time_base or Fraction(1, 1000))
-    duration = None
-    if stream.duration is not None:
-        duration = float(stream.duration * time_base)
-    elif container.duration is not None:
-        duration = container.duration / av.time_base
-    frames = stream.frames or None
-    if frames is None and duration is not None and rate:
-        frames = round(duration * rate)
-    aspect = Fraction(stream.sample_aspect_ratio or 1)
-    return VideoInfo(
-        width=width,
-        height=height,
-        rate=Fraction(rate) if rate else None,
-        time_base=time_base,
-        frames=frames,
-        duration=duration,
-        codec=stream.codec_context.name,
-        audio=tuple(s.codec_context.name for s in container.streams.audio),
-        subtitles=tuple(s.codec_context.name for s in container.streams.subtitles),
-        rotation=rotation,
-        pixel_aspect=1 / aspect if rotation % 2 else aspect,
-    )
-
-
-def quarter_turns(picture: VideoFrame) -> int:
-    """Reads from a frame how it was rotated: quarter turns, counterclockwise, to set it upright."""
-    return round(picture.rotation / 90) % 4
-
-
-def upright(picture: VideoFrame, rotation: int) -> Image:
-    """Makes a picture of a decoded frame.
-
-    Args:
-        picture: As the decoder gave it.
-        rotation: Quarter turns, counterclockwise, that bring it upright.
-
-    Returns:
-        RGB uint8 (H, W, 3).
-    """
-    if picture.colorspace in _UNTAGGED and not picture.format.is_rgb:
-        picture = picture.reformat(
-            format="rgb24", src_colorspace=default_colorspace(picture.height)
-        )
-    image = cast(Image, picture.to_ndarray(format="rgb24"))
-    return np.ascontiguousarray(np.rot90(image, rotation)) if rotation else image
+        self._fresh = True
 
 
 def _at_first_size(image: Image, info: VideoInfo) -> Image:

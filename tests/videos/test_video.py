@@ -33,7 +33,7 @@ def test_all_frames_come_in_order_with_exact_times(clips):
 def test_what_the_file_says_of_itself(clips):
     with VideoSource(clips("two_tracks.mkv")) as source:
         info = source.info
-    assert (info.width, info.height, info.rotation) == (160, 120, 0)
+    assert (info.width, info.height, info.orientation) == (160, 120, 1)
     assert info.audio == ("aac", "opus")
     assert info.codec == "h264"
     assert round(info.rate, 2) == round(FILM, 2)

@@ -68,7 +68,7 @@ def test_sound_is_copied_packet_by_packet(clips, streams, tmp_path, name, target
         ("aac.mp4", "out.webm", ["opus"]),
         ("two_tracks.mkv", "out.webm", ["opus", "opus"]),
         ("pcm.mkv", "out.mp4", ["aac"]),
-        ("opus.webm", "out.avi", ["mp3"]),
+        ("opus.webm", "out.avi", ["ac3"]),
     ],
 )
 def test_sound_that_does_not_fit_is_coded_anew(clips, streams, tmp_path, name, target, audio):
