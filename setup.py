@@ -55,6 +55,7 @@ setup(
         "tqdm>=4.64",
         "filelock>=3.12",
         "av>=14.0",
+        "safetensors>=0.6.2",
     ],
     extras_require={
         "keras": ["h5py>=3.8"],

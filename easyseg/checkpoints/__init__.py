@@ -130,7 +130,7 @@ def _state_dict(content: object, file: Path, dtype: torch.dtype, max_bytes: int)
             f"bytes of memory, more than {max_bytes:,}: set {LIMIT} higher if that is right"
         )
     state_dict = {
-        name: tensor.detach().to(dtype) if tensor.is_floating_point() else tensor.detach()
+        name: _converted(tensor.detach(), dtype, f"{name!r} in {str(file)!r}")
         for name, tensor in content.items()
     }
     if all(name.startswith(DATA_PARALLEL) for name in state_dict):
@@ -147,3 +147,13 @@ def _is_plain(value: object) -> TypeGuard[torch.Tensor]:
         and not value.is_nested
         and not value.is_quantized
     )
+
+
+def _converted(tensor: torch.Tensor, dtype: torch.dtype, what: str) -> torch.Tensor:
+    try:
+        return tensor.to(dtype) if tensor.is_floating_point() else tensor
+    except RuntimeError as error:
+        raise ModelError(
+            f"{what} is of a type that PyTorch cannot convert, {tensor.dtype}: save it as float32 "
+            "or float16"
+        ) from error
