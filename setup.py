@@ -56,6 +56,7 @@ setup(
         "filelock>=3.12",
         "av>=14.0",
         "safetensors>=0.6.2",
+        "typing_extensions>=4.8",
     ],
     extras_require={
         "keras": ["h5py>=3.8"],

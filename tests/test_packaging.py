@@ -103,7 +103,7 @@ def test_the_wheel_lists_what_it_needs_and_carries_the_weights(wheel: Path):
     }
     assert required == {
         "torch", "opencv-python", "pillow", "numpy", "requests", "tqdm", "filelock", "av",
-        "safetensors",
+        "safetensors", "typing_extensions",
     }  # fmt: skip
     assert headers["Requires-Python"] == ">=3.10"
     assert "easyseg = easyseg.cli:main" in scripts
