@@ -52,8 +52,8 @@ class ModelOptions(DatasetOptions, total=False):
 
     model: Annotated[
         "PathLike",
-        Doc("""A tier (`"builtin"`, `"live"` for cameras, `"fast"`, `"balanced"`, `"best"`), the full
-            name of a model (see `easyseg models`), or the path of a checkpoint file."""),
+        Doc("""A tier (`"builtin"`, `"live"` for cameras, `"fast"`, `"balanced"`, `"best"`), the
+            full name of a model (see `easyseg models`), or the path of a checkpoint file."""),
         Option(
             "a model or tier (see easyseg models), or the path of a checkpoint", "fast", "NAME",
             contents=True,

@@ -3,7 +3,7 @@
 import torch
 from torch import nn
 
-from easyseg.engine import forked
+from easyseg.engine import allocator, forked
 from easyseg.engine.backends.cuda_graphs import Graphed
 from easyseg.engine.backends.network import Checkpoint
 
@@ -37,6 +37,8 @@ class TorchNetwork:
 
     def __init__(self, checkpoint: Checkpoint, device: torch.device, precision: str) -> None:
         self._prepare(device)
+        if device.type == "cpu":
+            allocator.keep_freed()
         self.precision = precision
         self._device = device
         self._dtype = DTYPES[precision]
