@@ -97,13 +97,13 @@ def test_the_wheel_lists_what_it_needs_and_carries_the_weights(wheel: Path):
         scripts = archive.read(next(n for n in names if n.endswith("entry_points.txt"))).decode()
     headers = email.parser.BytesParser().parsebytes(metadata)
     required = {
-        line.split(">")[0]
+        line.split(">")[0].replace("_", "-")  # as older setuptools writes it
         for line in headers.get_all("Requires-Dist", [])
         if "extra ==" not in line
     }
     assert required == {
         "torch", "opencv-python", "pillow", "numpy", "requests", "tqdm", "filelock", "av",
-        "safetensors", "typing_extensions",
+        "safetensors", "typing-extensions",
     }  # fmt: skip
     assert headers["Requires-Python"] == ">=3.10"
     assert "easyseg = easyseg.cli:main" in scripts
