@@ -10,14 +10,14 @@ import sys
 import traceback
 import warnings
 from collections.abc import Callable, Iterator, Sequence
-from typing import NoReturn, TextIO
+from typing import Any, NoReturn, TextIO
 
 import easyseg
 from easyseg.errors import EasysegError, EasysegWarning
 from easyseg.files import guarding
 from easyseg.files.shown import visible
 
-__all__ = ["COMMANDS", "main"]
+__all__ = ["COMMANDS", "main", "parser_of"]
 
 COMMANDS = {
     "stats": "measure how much of pictures and videos each class covers: tables, charts, reports",
@@ -33,6 +33,9 @@ COMMANDS = {
     "doctor": "tell what works on this machine, and what to do about what does not",
 }
 """Words that are commands when they come first, each with its file in this package."""
+
+_UNNAMED = "segment"
+"""The command that is meant where none is named."""
 
 _WRITING = ("segment", "stats", "background", "camera", "evaluate", "train", "export")
 """The commands that write where the user says."""
@@ -59,30 +62,38 @@ def main(argv: Sequence[str] | None = None) -> int:
         SystemExit: After --help and --version, and when an option is not understood.
     """
     arguments = list(sys.argv[1:] if argv is None else argv)
-    is_command = bool(arguments) and arguments[0] in COMMANDS
-    name = arguments.pop(0) if is_command else "segment"
-    command = importlib.import_module(f"easyseg.cli.{name}")
+    name = arguments.pop(0) if arguments and arguments[0] in COMMANDS else None
+    options = parser_of(name).parse_args(arguments)
+    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have any letter or byte
+        sys.stdout.reconfigure(errors="backslashreplace")
+    return _run(_module_of(name).run, options)
+
+
+def parser_of(name: str | None = None) -> argparse.ArgumentParser:
+    """Makes the parser of a command; None is that of `easyseg PHOTO...`."""
+    command = _module_of(name)
     parser = _Parser(
-        prog=f"easyseg {name}" if is_command else "easyseg",
+        prog=f"easyseg {name}" if name else "easyseg",
         description=command.__doc__,
         formatter_class=argparse.RawDescriptionHelpFormatter,
         allow_abbrev=False,
     )
     command.add_arguments(parser)
     parser.add_argument("--debug", action="store_true", help="show where in the code errors arise")
-    if name in _WRITING:
+    if (name or _UNNAMED) in _WRITING:
         parser.add_argument(
             "--overwrite", action="store_true",
             help="replace files, too, that easyseg has not written, or that were changed since; "
             "inputs never",
         )  # fmt: skip
-    if not is_command:
+    if name is None:
         parser.epilog = _epilog()
         parser.add_argument("--version", action="version", version=f"easyseg {easyseg.__version__}")
-    options = parser.parse_args(arguments)
-    if isinstance(sys.stdout, io.TextIOWrapper):  # a file's name may have any letter or byte
-        sys.stdout.reconfigure(errors="backslashreplace")
-    return _run(command.run, options)
+    return parser
+
+
+def _module_of(name: str | None) -> Any:
+    return importlib.import_module(f"easyseg.cli.{name or _UNNAMED}")
 
 
 def _named_files(options: argparse.Namespace) -> list[str]:

@@ -8,7 +8,7 @@ import warnings
 import pytest
 
 import easyseg
-from easyseg.cli import COMMANDS, main, segment
+from easyseg.cli import COMMANDS, main, parser_of, segment
 from easyseg.errors import EasysegWarning, InputError
 
 
@@ -128,3 +128,10 @@ def test_no_standard_output(monkeypatch: pytest.MonkeyPatch):
     monkeypatch.setattr(segment, "run", lambda options: 0)
     monkeypatch.setattr(sys, "stdout", None)
     assert main(["a.jpg"]) == 0
+
+
+@pytest.mark.parametrize("name", [None, *COMMANDS])
+def test_the_parser_of_every_command_can_be_had(name: str | None):
+    parser = parser_of(name)
+    assert parser.prog == ("easyseg" if name is None else f"easyseg {name}")
+    assert {"--help", "--debug"} <= set(parser._option_string_actions)
