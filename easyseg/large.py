@@ -115,7 +115,7 @@ def segment_large(
     """
     tile = TILE_SIDE if options["tile"] is None else options["tile"]
     tile = check_tile(tile)
-    path, tta = Path(source), options["tta"]
+    path, tta = Path(source), options["tta"] is True
     targets = {"overlay": overlay, "colors": options["colors"], "labels": options["labels"]}
     files = {kind: Path(file) for kind, file in targets.items() if file is not None}
     drawing = pick(OverlayOptions, options)

@@ -59,6 +59,8 @@ class Weights:
         output_stride: What `build` takes unless told otherwise.
         output_strides: What `build` can take.
         tiers: The tiers that this record serves in its data set.
+        tta_scales: Sizes of the views of `tta`, relative to the model's own; each is also seen
+            mirrored.
         notice: A line that the user sees at the first use, for licences that ask for attention.
         bf16_loss: Points of its first metric that bfloat16 costs on the data of `measured_on`; None
             where that was not measured.
@@ -85,6 +87,7 @@ class Weights:
     output_stride: int = 16
     output_strides: tuple[int, ...] = (8, 16, 32)
     tiers: tuple[str, ...] = ()
+    tta_scales: tuple[float, ...] = (0.75, 1.0, 1.25)
     notice: str | None = None
     bf16_loss: float | None = None
 

@@ -23,6 +23,8 @@ class RedIsAPerson(Segmenter):
     def __init__(self) -> None:
         self.label_set, self.name = PASCAL_VOC, "red"
 
+    affords_mirrored = False
+
     @property
     def size(self) -> None:
         """It has no size that could be changed."""

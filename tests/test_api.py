@@ -57,7 +57,7 @@ def test_signature():
         ("backend", "auto"),
         ("size", None),
         ("output_stride", None),
-        ("tta", False),
+        ("tta", "auto"),
         ("tile", None),
         ("on_error", "raise"),
     ]

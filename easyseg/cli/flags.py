@@ -68,6 +68,8 @@ def _add(place: argparse._ActionsContainer, one: Field, default: Any) -> None:
     if one.type is bool:
         text = one.option.off if default else text
         keywords = {"action": "store_false" if default else "store_true"}
+    elif one.kinds[:1] == (bool,) and one.choices:  # yes, no, or as a word says: not to be typed
+        keywords = {"action": argparse.BooleanOptionalAction}
     elif _is_literal(one):
         keywords["choices"] = one.choices
     else:

@@ -51,7 +51,7 @@ def find(options: argparse.Namespace) -> list[str]:
     videos = [path for name in options.photos if _is_video(name, options) for path in _paths(name)]
     if videos and not all(_is_video(name, options) for name in options.photos):
         raise InputError("videos and photographs cannot be mixed: run the command once for each")
-    if videos and (options.tta or options.tile is not None):
+    if videos and (options.tta is True or options.tile is not None):
         raise InputError("--tta and --tile are for photographs only")
     used = given(options, *GROUPS)
     if used and not videos:

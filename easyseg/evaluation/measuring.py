@@ -126,7 +126,7 @@ def evaluate(
         MediaError: If a photograph or a mask cannot be read.
         ModelError: If the model cannot be loaded.
     """
-    views, flip, split = _checked_scales(options["scales"]), options["flip"], options["split"]
+    views, split = _checked_scales(options["scales"]), options["split"]
     if isinstance(model, (str, bytes)) or not callable(model):
         wanted = _dataset_name(data, model, dataset, split)
         segmenter = Segmenter(
@@ -141,9 +141,13 @@ def evaluate(
         )
     data = _limited(_with_classes(data, segmenter.label_set, segmenter.name), options["limit"])
 
+    auto, flip = options["flip"] == "auto", options["flip"] is True
+    as_called = views == (1.0,) and not flip
+    flip = segmenter.affords_mirrored if auto and as_called else flip
+
     def predict(image: Image) -> LabelMap:
-        if views == (1.0,) and not flip:
-            return segmenter(image).labels
+        if as_called:
+            return (segmenter(image) if auto else segmenter(image, tta=False)).labels
         return averaged_labels(segmenter, image, scales=views, flip=flip, size=options["size"])
 
     start = time.perf_counter()

@@ -140,11 +140,16 @@ class QualityOptions(TypedDict, total=False):
     """How finely it is looked."""
 
     tta: Annotated[
-        bool,
-        Doc("""Whether to average the class probabilities of six views of each picture or tile:
-            three sizes, each also mirrored. About six times as slow."""),
-        Option("average six views of each photograph: six times slower", default=False),
-    ]
+        bool | Literal["auto"],
+        Doc("""Whether to average several views of each picture or tile: three sizes, each also
+            mirrored, which is about six times as slow; of the built-in models, which gain nothing
+            by other sizes, the mirrored view alone. `"auto"` does that where it costs little: with
+            built-in models, but not by PyTorch in fp32 on a CPU, nor with `tile`."""),
+        Option(
+            "average several views of each photograph, mirrored ones too: up to six times slower; "
+            "by default built-in models do where that costs little", "auto",
+        ),
+    ]  # fmt: skip
     tile: Annotated[
         int | None,
         Doc("""Side, in pixels, of the tiles that larger pictures are cut into, such as 1024, so
@@ -179,9 +184,10 @@ class MeasuringOptions(TypedDict, total=False):
         Option("part of the data", "val", "NAME"),
     ]
     flip: Annotated[
-        bool,
-        Doc("Whether to average with the mirrored photograph."),
-        Option("average with the mirrored photograph", default=False),
+        bool | Literal["auto"],
+        Doc("""Whether to average with the mirrored photograph; `"auto"` does what a call of the
+            model does where nothing is said."""),
+        Option("average with the mirrored photograph; by default as the model does", "auto"),
     ]
     scales: Annotated[
         "Sequence[float]",

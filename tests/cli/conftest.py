@@ -19,7 +19,7 @@ class FakeSegmenter:
         self.label_set = label_set
         self.seen: list[object] = []
 
-    def __call__(self, source, *, tta=False, tile=None):
+    def __call__(self, source, *, tta="auto", tile=None):
         self.seen.append(source)
         self.quality = (tta, tile)
         picture = media.read(source)

@@ -1,13 +1,18 @@
 """Several views of a picture, averaged."""
 
+from dataclasses import replace
+
 import numpy as np
 import pytest
 import torch
 
 from easyseg.engine import Segmenter
 from easyseg.engine.views import average, cells_of, look
+from easyseg.errors import InputError
 from easyseg.pictures.image import resize
 from easyseg.transforms import Preprocess, restore
+
+SCALES = (0.75, 1.0, 1.25)
 
 RULES = [
     Preprocess((0, 0, 0), (1, 1, 1), size=48),
@@ -42,9 +47,9 @@ def test_one_view_is_the_network_alone(image, preprocess):
 
 @pytest.mark.parametrize("preprocess", RULES)
 def test_a_mirrored_picture_gets_the_mirrored_answer(image, preprocess):
-    logits, geometry = average(look(network, preprocess, image))
+    logits, geometry = average(look(network, preprocess, image, scales=SCALES))
     mirrored = np.ascontiguousarray(image[:, ::-1])
-    others, _ = average(look(network, preprocess, mirrored))
+    others, _ = average(look(network, preprocess, mirrored, scales=SCALES))
     torch.testing.assert_close(others.flip(-1), logits, atol=1e-3, rtol=1e-3)
     assert geometry.original == (90, 130)
 
@@ -68,7 +73,8 @@ def test_the_grid_is_that_of_the_finest_view(image):
 
 def test_a_photograph(astronaut):
     segmenter = Segmenter("builtin", dataset="voc", size=256)
-    plain, better = segmenter(astronaut), segmenter(astronaut, tta=True, confidence=True)
+    plain = segmenter(astronaut, tta=False)
+    better = segmenter(astronaut, tta=True, confidence=True)
     assert better.labels.shape == plain.labels.shape
     assert 0.9 < (better.labels == plain.labels).mean() < 1
     assert better.scores is not None
@@ -79,3 +85,42 @@ def test_a_photograph(astronaut):
 def test_thin_pictures(size):
     segmenter = Segmenter("builtin", dataset="voc", size=32)
     assert segmenter(np.full((*size, 3), 90, np.uint8), tta=True).shape == size
+
+
+def test_built_in_models_look_at_the_mirrored_picture_where_that_costs_little(astronaut):
+    segmenter = Segmenter("builtin", dataset="voc", size=128, backend="torch", precision="fp32")
+    inputs: list[torch.Tensor] = []
+    run = segmenter._network
+
+    def watched(x: torch.Tensor) -> torch.Tensor:
+        inputs.append(x)
+        return run(x)
+
+    watched.backend, watched.precision = "openvino", "fp32"
+    assert not segmenter.affords_mirrored
+    segmenter._network = watched
+    assert segmenter.affords_mirrored
+    for options, seen in (
+        ({}, 2), ({"tta": True}, 2), ({"tta": False}, 1), ({"tile": 4000}, 1),
+        ({"tile": 4000, "tta": True}, 2),
+    ):  # fmt: skip
+        inputs.clear()
+        segmenter(astronaut, **options)
+        assert len(inputs) == seen, options
+    assert torch.equal(inputs[1], inputs[0].flip(-1))
+    segmenter.weights = replace(segmenter.weights, file=None)
+    assert not segmenter.affords_mirrored  # other models are as their publishers measured them
+
+
+def test_the_mirrored_picture_has_the_mirrored_answer(astronaut):
+    segmenter = Segmenter("builtin", dataset="voc", size=129)
+    one = segmenter.predict(astronaut, tta=True).logits
+    other = segmenter.predict(np.ascontiguousarray(astronaut[:, ::-1]), tta=True).logits
+    # But for the resize, whose rounding differs from left to right.
+    assert ((one - other.flip(-1)).abs() < 0.5).float().mean() > 0.99
+
+
+def test_what_tta_may_be(astronaut):
+    segmenter = Segmenter("builtin", dataset="voc", size=32)
+    with pytest.raises(InputError, match='must be True, False or "auto"'):
+        segmenter(astronaut, tta="yes")
