@@ -40,7 +40,7 @@ _UNNAMED = "segment"
 _WRITING = ("segment", "stats", "background", "camera", "evaluate", "train", "export")
 """The commands that write where the user says."""
 
-_OUTPUTS = ("output", "chart", "sheet", "report", "stats", "json", "record")
+_OUTPUTS = ("output", "chart", "sheet", "report", "statistics", "json", "record")
 """The options that name what is written; others may name what is read."""
 
 INTERRUPTED = 130

@@ -8,10 +8,11 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from clips import make_clip
 from PIL import Image
 
 from easyseg import api
-from easyseg.cli import main
+from easyseg.cli import _OUTPUTS, COMMANDS, main, parser_of
 
 
 @pytest.fixture
@@ -48,6 +49,19 @@ def test_no_output_is_an_input(fake, album: Path, arguments: list[str], overwrit
     after = content(album / "in")
     assert {path: after[path] for path in before} == before
     assert code == 2 or arguments[-1] == "in"
+
+
+def test_every_output_of_a_video_s_earlier_run_is_replaced(here: Path):
+    clip = make_clip(here / "clip.mp4", size=(48, 64), frames=2)
+    command = [str(clip), "--model", "builtin", "-o", "out.mp4", "--stats", "frames.csv"]
+    assert main(command) == 0
+    assert main(command) == 0
+
+
+def test_outputs_are_named_as_the_parsers_know_them():
+    parsers = [parser_of(name) for name in (None, *COMMANDS)]
+    known = {action.dest for parser in parsers for action in parser._actions}
+    assert set(_OUTPUTS) <= known
 
 
 FOREIGN = [
