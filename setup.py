@@ -67,6 +67,7 @@ setup(
         "plots": ["matplotlib>=3.8"],
         "virtualcam": ["pyvirtualcam>=0.11"],
         "int8": ["openvino>=2024.4", "nncf>=2.13"],
+        "docs": ["mkdocs>=1.6", "mkdocs-material>=9.6", "mkdocstrings[python]>=0.30"],
         "dev": [
             "build>=1.0",
             "h5py>=3.8",

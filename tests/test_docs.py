@@ -1,4 +1,4 @@
-"""Everything that the README shows is run."""
+"""Everything that the README and the documentation show is run."""
 
 import os
 import re
@@ -12,6 +12,7 @@ from pathlib import Path
 
 import numpy as np
 import pytest
+from pages import blocks, commands
 
 from easyseg.cli import main
 from easyseg.pictures import image as media
@@ -20,16 +21,19 @@ from easyseg.videos.video_sink import VideoSink
 
 ROOT = Path(__file__).resolve().parent.parent
 README = (ROOT / "README.md").read_text("utf-8")
-BLOCK = re.compile(r"(?:<!-- (\w+) -->\n)?```(\w+)\n(.*?)```", re.S)
-BLOCKS = [match.groups() for match in BLOCK.finditer(README)]
-PYTHON = [code for _, language, code in BLOCKS if language == "python"]
+BLOCKS = blocks(README)
+PYTHON = [block.code for block in BLOCKS if block.language == "python"]
 # The two commands of the installation are run by .ci/run.
 COMMANDS = [
-    line.split("  #")[0].strip()
-    for marker, language, code in BLOCKS
-    if language == "bash" and marker not in {"install", "tests"}
-    for line in code.splitlines()
-    if line.strip()
+    command
+    for block in BLOCKS
+    if block.language == "bash" and block.marker not in {"install", "tests"}
+    for command in commands(block)
+]
+PAGES = [
+    str(path)
+    for path in sorted((ROOT / "docs").rglob("*.md"))
+    if {"python", "bash"} & {block.language for block in blocks(path.read_text("utf-8"))}
 ]
 
 
@@ -56,6 +60,11 @@ EXAMPLES.remove("pictures.py")  # makes the README's own pictures
 TESTS = {
     "test_python": lambda number: [sys.executable, *STRICT, "-c", PYTHON[number]],
     "test_command_line": lambda number: ["bash", "-c", COMMANDS[number]],
+    # Two processes: most of the time of one for each page would be their start.
+    "test_pages": lambda half: [
+        *[sys.executable, *STRICT, str(ROOT / "tests" / "pages.py")],
+        *PAGES[half::2],
+    ],
     "test_examples": lambda name: [sys.executable, *STRICT, str(ROOT / "examples" / name)],
 }
 """What each test runs, by its parameter."""
@@ -124,7 +133,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 def test_there_is_something_to_run():
     assert len(PYTHON) >= 3
     assert len(COMMANDS) >= 6
-    assert {marker for marker, *_ in BLOCKS} >= {"install", "tests"}
+    assert {block.marker for block in BLOCKS} >= {"install", "tests"}
+    assert len(PAGES) >= 18
 
 
 @pytest.mark.parametrize("number", range(len(PYTHON)))
@@ -138,6 +148,12 @@ def test_python(number: int, ran: Ran):
 def test_command_line(number: int, ran: Ran):
     folder, before, done = ran
     assert done.stdout or set(folder.rglob("*")) > before
+
+
+@pytest.mark.parametrize("half", [0, 1])
+def test_pages(half: int, ran: Ran):
+    _, _, done = ran
+    assert [page for page in PAGES[half::2] if page not in done.stdout.splitlines()] == []
 
 
 @pytest.mark.parametrize("name", EXAMPLES)
@@ -161,5 +177,5 @@ def test_what_the_readme_links_to_is_there():
 
 
 def test_no_path_of_a_machine_in_the_documentation():
-    for path in [*ROOT.glob("*.md"), *(ROOT / "weights").glob("*.md")]:
+    for path in [*ROOT.glob("*.md"), *ROOT.glob("weights/*.md"), *ROOT.glob("docs/**/*.md")]:
         assert not re.search(r"(?<![\w.~])/(home|root|tmp|work|Users)/", path.read_text("utf-8"))
