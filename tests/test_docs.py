@@ -14,7 +14,6 @@ import numpy as np
 import pytest
 from pages import blocks, commands
 
-from easyseg.cli import main
 from easyseg.pictures import image as media
 from easyseg.videos.source import VideoInfo
 from easyseg.videos.video_sink import VideoSink
@@ -131,8 +130,8 @@ def run(command: list[str], folder: Path) -> subprocess.CompletedProcess[str]:
 
 
 def test_there_is_something_to_run():
-    assert len(PYTHON) >= 3
-    assert len(COMMANDS) >= 6
+    assert len(PYTHON) >= 2
+    assert len(COMMANDS) >= 10
     assert {block.marker for block in BLOCKS} >= {"install", "tests"}
     assert len(PAGES) >= 18
 
@@ -163,12 +162,8 @@ def test_examples(name: str, ran: Ran):
     assert list((folder / "output").iterdir())
 
 
-def test_the_table_of_models_is_the_registry_s(capsys: pytest.CaptureFixture[str]):
-    """To renew it: easyseg models --markdown."""
-    main(["models", "--markdown"])
-    table = re.search(r"<!-- models -->\n(.*?)\n<!-- /models -->", README, re.S)
-    assert table
-    assert table.group(1).strip() == capsys.readouterr().out.strip()
+def test_the_readme_can_be_read_in_a_minute():
+    assert 6000 <= len(README.encode()) <= 8000
 
 
 def test_what_the_readme_links_to_is_there():

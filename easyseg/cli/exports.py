@@ -31,7 +31,7 @@ KINDS = (
 def add_arguments(parser: argparse.ArgumentParser) -> None:
     """Adds the options for exports."""
     group = parser.add_argument_group(
-        "exports (see the README for what they hold)",
+        "exports (docs/guides/exports.md tells what they hold)",
         "With --export, OUT is a folder, with a folder or a file for each kind; for one picture "
         "and one kind it may be a file.",
     )

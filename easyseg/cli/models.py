@@ -71,7 +71,7 @@ def _row(record: "Weights") -> tuple[str, ...]:
 
 
 def _markdown(records: Sequence["Weights"]) -> str:
-    """The table of the README: what is true on every machine."""
+    """The table of the documentation: what is true on every machine."""
     lines = [
         "| model | tiers | measured | parameters | licence |",
         "| --- | --- | --- | --- | --- |",
