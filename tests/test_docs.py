@@ -1,5 +1,6 @@
 """Everything that the README and the documentation show is run."""
 
+import json
 import os
 import re
 import shutil
@@ -56,6 +57,19 @@ def clip(tmp_path_factory: pytest.TempPathFactory) -> Path:
 EXAMPLES = sorted(path.name for path in (ROOT / "examples").glob("*.py"))
 EXAMPLES.remove("pictures.py")  # makes the README's own pictures
 
+NOTEBOOKS = sorted(path.name for path in (ROOT / "examples").glob("*.ipynb"))
+
+RUN_NOTEBOOK = """
+import sys, nbclient, nbformat
+
+book = nbformat.read(sys.argv[1], 4)
+nbclient.NotebookClient(book, timeout=300, kernel_name="python3").execute()
+outputs = [output for cell in book.cells for output in cell.get("outputs", ())]
+told = [output.text for output in outputs if output.get("name") == "stderr"]
+assert not told, told
+print(*sorted({kind for output in outputs for kind in output.get("data", ())}))
+"""
+
 TESTS = {
     "test_python": lambda number: [sys.executable, *STRICT, "-c", PYTHON[number]],
     "test_command_line": lambda number: ["bash", "-c", COMMANDS[number]],
@@ -63,6 +77,9 @@ TESTS = {
     "test_pages": lambda half: [
         *[sys.executable, *STRICT, str(ROOT / "tests" / "pages.py")],
         *PAGES[half::2],
+    ],
+    "test_notebooks": lambda name: [
+        *[sys.executable, "-c", RUN_NOTEBOOK, str(ROOT / "examples" / name)]
     ],
     "test_examples": lambda name: [sys.executable, *STRICT, str(ROOT / "examples" / name)],
 }
@@ -160,6 +177,20 @@ def test_examples(name: str, ran: Ran):
     folder, _, done = ran
     assert done.stdout
     assert list((folder / "output").iterdir())
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebooks(name: str, ran: Ran):
+    folder, before, done = ran
+    assert {"image/png", "text/html"} <= set(done.stdout.split())  # results, and a player
+    assert {path.name for path in set(folder.rglob("*")) - before} >= {"clip_segmented.mp4"}
+
+
+@pytest.mark.parametrize("name", NOTEBOOKS)
+def test_notebooks_are_kept_without_outputs(name: str):
+    book = json.loads((ROOT / "examples" / name).read_text("utf-8"))
+    assert not any(cell.get("outputs") for cell in book["cells"])
+    assert not any(cell.get("execution_count") for cell in book["cells"])
 
 
 def test_the_readme_can_be_read_in_a_minute():
