@@ -13,6 +13,7 @@ from PIL import ImageFile, TiffImagePlugin
 from easyseg._types import AnyArray, Image
 from easyseg.errors import EasysegError, InputError, MediaError
 from easyseg.pictures._pixels import to_rgb
+from easyseg.pictures._profiles import cmyk_in_srgb, in_srgb, profile_of
 
 # HEIF is here for those who registered the plug-in of pillow-heif. Formats that run another
 # program or hold no photographs (EPS, PDF, FLI, ...) are left out on purpose.
@@ -68,7 +69,7 @@ def decode(stream: BinaryIO, name: str, max_pixels: int) -> Image:
                 pixels = _convert(picture)
             except InputError as error:
                 raise MediaError(f"cannot read {name}: {error}") from error
-        return upright(pixels, _orientation(picture))
+        return upright(in_srgb(pixels, profile_of(picture)), _orientation(picture))
 
 
 def pillow_to_rgb(picture: PillowImage.Image, name: str, max_pixels: int) -> Image:
@@ -94,7 +95,7 @@ def pillow_to_rgb(picture: PillowImage.Image, name: str, max_pixels: int) -> Ima
         )
     with _damage_as_media_error(name):
         _check_size(picture, name, max_pixels)
-        return _convert(picture)
+        return in_srgb(_convert(picture), profile_of(picture))
 
 
 def _is_closed(picture: PillowImage.Image) -> bool:
@@ -151,6 +152,8 @@ def _convert(picture: PillowImage.Image) -> Image:
         return to_rgb(np.asarray(picture))
     if picture.has_transparency_data:
         picture = _converted(picture, "RGBA")
+    elif mode == "CMYK" and (pixels := cmyk_in_srgb(picture)) is not None:
+        return pixels
     elif mode not in ("1", "L", "RGB"):
         picture = _converted(picture, "RGB")
     return to_rgb(np.asarray(picture))

@@ -11,6 +11,7 @@ from easyseg._types import AnyArray, Image
 from easyseg.errors import EasysegError, InputError, MediaError
 from easyseg.pictures._decode import FLIPS, check_pixels, pillow_to_rgb, upright
 from easyseg.pictures._pixels import to_rgb
+from easyseg.pictures._profiles import in_srgb
 from easyseg.pictures._tiff import LARGEST, REWRITE, Segments
 
 if TYPE_CHECKING:
@@ -19,7 +20,7 @@ if TYPE_CHECKING:
 Tag = tuple[int, int, int, Any, bool]
 """A tag of a TIFF: its code, type, count and value, and that it is for the first page alone."""
 
-_ORIENTATION = 274
+_ORIENTATION, _PROFILE = 274, 34675
 _GEOREFERENCE = (33550, 33922, 34264, 34735, 34736, 34737)
 """GeoTIFF's: pixel scale, tie points, transformation, and its keys."""
 
@@ -61,6 +62,7 @@ class TiffReader:
         self.size = self.segments.size[::-1] if turned else self.segments.size
         self.georeference = () if self._orientation > 1 else tuple(_tags(page))
         self._colors = _checked_colors(page, self.segments, name)
+        self._profile = bytes(page.tags.valueof(_PROFILE, default=b"") or b"")
         self._name = name
 
     def read(self, top: int, left: int, height: int, width: int) -> Image:
@@ -81,7 +83,8 @@ class TiffReader:
         if self._orientation >= 5:
             place = (left, top, width, height)
         try:
-            return upright(self._to_rgb(self.segments.read(*place)), self._orientation)
+            pixels = in_srgb(self._to_rgb(self.segments.read(*place)), self._profile)
+            return upright(pixels, self._orientation)
         except InputError as error:
             raise MediaError(f"cannot read {self._name}: {error}") from error
 
@@ -99,6 +102,8 @@ class TiffReader:
             pixels = np.ascontiguousarray(samples[..., : len(mode)])
             size = (pixels.shape[1], pixels.shape[0])
             picture = PillowImage.frombuffer(mode, size, pixels.tobytes(), "raw", mode, 0, 1)
+            if mode == "CMYK":  # the only one whose profile is not for RGB or grey
+                picture.info["icc_profile"] = self._profile
             return pillow_to_rgb(picture, self._name, size[0] * size[1])
         rgb = to_rgb(samples[..., :colors])
         return 255 - rgb if page.photometric == _WHITE_IS_ZERO else rgb

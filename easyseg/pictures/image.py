@@ -70,11 +70,13 @@ def read(
 
     Files are told apart by their content, not by their name. Their EXIF orientation is applied,
     transparency is laid over white, CMYK and 16 bits become RGB and 8 bits, and of an animation or
-    a file of several pages the first picture is taken. Colour profiles are ignored.
+    a file of several pages the first picture is taken. Colours are turned into sRGB by the file's
+    ICC profile, or from Adobe RGB where the EXIF data say so; what is made of them is sRGB, too.
 
     Arrays, tensors and PIL images are taken as they stand, without rotation, so that the result
-    fits them pixel by pixel. What their values mean follows from the dtype alone: bool is black
-    and white, uint8 is 0..255, uint16 is 0..65535, and float is 0..1.
+    fits them pixel by pixel; colours of the latter are turned into sRGB, too. What the values of
+    arrays mean follows from the dtype alone: bool is black and white, uint8 is 0..255, uint16 is
+    0..65535, and float is 0..1.
 
     Args:
         source: A path, an http(s) URL, the bytes of a file, a binary file object (read from where
