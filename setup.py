@@ -61,6 +61,8 @@ setup(
     extras_require={
         "keras": ["h5py>=3.8"],
         "onnx": ["onnx>=1.16", "onnxruntime>=1.18", "onnxscript>=0.1"],
+        "heif": ["pillow-heif>=0.22"],
+        "jxl": ["pillow-jxl-plugin>=1.3"],
         "large": ["tifffile>=2024.7.2", "imagecodecs>=2024.6.1"],
         "numba": ["numba>=0.60"],
         "openvino": ["openvino>=2024.4"],
@@ -77,6 +79,8 @@ setup(
             "matplotlib>=3.8",
             "mypy>=1.13",
             "nbclient>=0.10",
+            "pillow-heif>=0.22",
+            "pillow-jxl-plugin>=1.3",
             "pycocotools>=2.0.8",
             "pytest>=8.0",
             "pytest-xdist>=3.6",

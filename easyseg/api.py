@@ -4,6 +4,7 @@ import contextlib
 import functools
 import glob
 import os
+import warnings
 from collections.abc import Iterator, Mapping, Sequence
 from pathlib import Path
 from typing import TYPE_CHECKING, Any, TypeAlias, TypeGuard, overload
@@ -13,7 +14,7 @@ from typing_extensions import Unpack
 from easyseg._types import PathLike
 from easyseg.engine import Segmenter, cached_segmenter
 from easyseg.engine.stream import ResultStream
-from easyseg.errors import MediaError
+from easyseg.errors import EasysegWarning, MediaError
 from easyseg.files import may_be_read
 from easyseg.options import (
     CallOptions,
@@ -29,7 +30,7 @@ from easyseg.options import (
     fields,
     pick,
 )
-from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource
+from easyseg.pictures.image import IMAGE_EXTENSIONS, ImageSource, unread
 from easyseg.result import Segmentation
 from easyseg.videos.extensions import VIDEO_EXTENSIONS
 
@@ -196,6 +197,8 @@ def _items(source: "Streamable | Sequence[Streamable]") -> "list[Streamable]":
         known = IMAGE_EXTENSIONS | VIDEO_EXTENSIONS
         every = sorted(path.rglob("*"))
         found = [p for p in every if p.suffix.lower() in known and may_be_read(p)]
+        if note := unread(every):
+            warnings.warn(f"skipped in {path}: {note}", EasysegWarning, stacklevel=4)
     elif path.exists() or not glob.has_magic(str(path)):
         return [source]
     else:

@@ -4,7 +4,7 @@ import glob
 import itertools
 import os
 import re
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterable, Iterator, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path, PurePosixPath
 from urllib.parse import unquote, urlsplit
@@ -127,7 +127,7 @@ def _of_url(url: str) -> Picture:
 def _add_folder(inputs: Inputs, folder: str, leave_out: Path | None) -> None:
     root = _name_of(Path(folder))
     left_out = None if leave_out is None else os.path.realpath(leave_out)
-    before = len(inputs.pictures) + len(inputs.problems)
+    before, seen = len(inputs.pictures) + len(inputs.problems), list[Path]()
 
     def note(error: OSError) -> None:
         inputs.problems.append(f"cannot read the folder {error.filename}: {error.strerror}")
@@ -138,10 +138,12 @@ def _add_folder(inputs: Inputs, folder: str, leave_out: Path | None) -> None:
             for name in folders
             if not _LEFT_OUT.search(name) and os.path.realpath(Path(parent, name)) != left_out
         )
+        paths = [Path(parent, name) for name in sorted(files)]
+        seen += paths
         inputs.pictures += [
-            _of_file(path, root=root, searched=Path(folder))
-            for path in _pictures_among(Path(parent, name) for name in sorted(files))
+            _of_file(path, root=root, searched=Path(folder)) for path in _pictures_among(paths)
         ]
+    _note_unread(inputs, f"the folder {folder}", seen)
     if before == len(inputs.pictures) + len(inputs.problems):
         inputs.problems.append(f"there are no pictures in the folder {folder}")
 
@@ -149,14 +151,22 @@ def _add_folder(inputs: Inputs, folder: str, leave_out: Path | None) -> None:
 def _add_matches(inputs: Inputs, pattern: str) -> None:
     fixed = Path(*itertools.takewhile(lambda part: not _is_pattern(part), Path(pattern).parts))
     names = glob.glob(pattern, recursive=True)  # noqa: PTH207 - Path's takes no absolute pattern
-    matches = (Path(name) for name in sorted(names))
+    matches = [Path(name) for name in sorted(names)]
+    _note_unread(inputs, pattern, matches)
     found = [_of_file(path, searched=fixed) for path in _pictures_among(matches) if path.is_file()]
     if not found:
         inputs.problems.append(f"no picture matches {pattern}")
     inputs.pictures += found
 
 
-def _pictures_among(paths: Iterator[Path]) -> Iterator[Path]:
+def _note_unread(inputs: Inputs, where: str, paths: Iterable[Path]) -> None:
+    from easyseg.pictures.image import unread  # heavy
+
+    if note := unread(paths):
+        inputs.problems.append(f"skipped in {where}: {note}")
+
+
+def _pictures_among(paths: Iterable[Path]) -> Iterator[Path]:
     from easyseg.pictures.image import IMAGE_EXTENSIONS  # heavy
 
     for path in paths:

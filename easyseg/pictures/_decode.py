@@ -13,11 +13,13 @@ from PIL import ImageFile, TiffImagePlugin
 from easyseg._types import AnyArray, Image
 from easyseg.errors import EasysegError, InputError, MediaError
 from easyseg.pictures._pixels import to_rgb
+from easyseg.pictures._plugins import PLUGINS, jpeg_xl_size
 from easyseg.pictures._profiles import cmyk_in_srgb, in_srgb, profile_of
 
-# HEIF is here for those who registered the plug-in of pillow-heif. Formats that run another
-# program or hold no photographs (EPS, PDF, FLI, ...) are left out on purpose.
-_FORMATS = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF", "HEIF")
+# Formats that run another program or hold no photographs (EPS, PDF, FLI, ...) are left out on
+# purpose.
+_PLAIN = ("JPEG", "PNG", "BMP", "GIF", "PPM", "WEBP", "TIFF", "JPEG2000", "AVIF")
+_FORMATS = (*_PLAIN, *(plugin.format for plugin in PLUGINS))
 _EXIF_ORIENTATION = 0x0112
 _BITS_PER_SAMPLE, _COMPRESSION, _PLANAR_CONFIGURATION, _SAMPLE_FORMAT = 258, 259, 284, 339
 _SIGNED = 2
@@ -36,7 +38,6 @@ _NOT_PICTURES = (
     (8, b"AVI ", "a video (AVI)"),
     (0, b"%PDF", "a PDF document"),
 )
-_HEIF_BRANDS = (b"heic", b"heix", b"heim", b"heis", b"hevc", b"hevx", b"mif1", b"msf1")
 
 
 class OtherTiffError(MediaError):
@@ -59,7 +60,7 @@ def decode(stream: BinaryIO, name: str, max_pixels: int) -> Image:
         MediaError: The data are no picture, are damaged or cut short, or exceed the limit.
     """
     with _damage_as_media_error(name):
-        picture = _identify(stream, name)
+        picture = _identify(stream, name, max_pixels)
         _check_size(picture, name, max_pixels)
         if picture.format == "TIFF" and not _reads_right(picture):
             raise _other_tiff(name)
@@ -169,12 +170,13 @@ def _converted(picture: PillowImage.Image, mode: str) -> PillowImage.Image:
         ) from error
 
 
-def _identify(stream: BinaryIO, name: str) -> PillowImage.Image:
+def _identify(stream: BinaryIO, name: str, max_pixels: int) -> PillowImage.Image:
     # Image.open would do, were its limit on pixels not one for the whole process: whoever raises
     # it, even for a moment, raises it for every thread of the program.
     head = stream.read(64)
     if head[:4] == TIFF_MAGIC[-1]:  # which Pillow takes for damaged, with a warning
         raise _other_tiff(name)
+    _load_plugin(stream, name, head, max_pixels)
     for format_name in _FORMATS:
         if format_name not in PillowImage.OPEN:
             PillowImage.init()
@@ -191,6 +193,16 @@ def _identify(stream: BinaryIO, name: str) -> PillowImage.Image:
                 raise
             return picture
     raise MediaError(f"cannot read {name}: {_describe_unknown(head)}")
+
+
+def _load_plugin(stream: BinaryIO, name: str, head: bytes, max_pixels: int) -> None:
+    for plugin in PLUGINS:
+        if plugin.accepts(head):
+            plugin.load()
+            if plugin.format == "JXL":
+                stream.seek(0)
+                size = jpeg_xl_size(stream.read())
+                check_pixels(size or (1, 1), name, max_pixels, plugin.format)
 
 
 def _other_tiff(name: str) -> OtherTiffError:
@@ -219,14 +231,12 @@ def _describe_unknown(head: bytes) -> str:
     brand = head[8:12] if head[4:8] == b"ftyp" else b""
     if not head:
         return "it is empty (0 bytes; a file object is read from where it stands)"
-    if brand in _HEIF_BRANDS:
-        return (
-            "it is a HEIF picture, which needs a plug-in: pip install pillow-heif and call "
-            "pillow_heif.register_heif_opener(), or convert it to JPEG"
-        )
+    for plugin in PLUGINS:
+        if plugin.accepts(head):
+            return f"it is a {plugin.title} picture, {plugin.advice}; or convert it to JPEG"
     if what := _not_a_picture(head, brand):
         return f"it is {what}, not a picture"
-    return f"it is not a picture of a known format (known: {', '.join(_FORMATS[:-1])})"
+    return f"it is not a picture of a known format (known: {', '.join(_FORMATS)})"
 
 
 def _not_a_picture(head: bytes, brand: bytes) -> str:

@@ -6,7 +6,8 @@ import io
 import operator
 import os
 import sys
-from collections.abc import Iterator
+from collections import Counter
+from collections.abc import Iterable, Iterator
 from pathlib import Path
 from typing import IO, TYPE_CHECKING, Any, BinaryIO, Literal, TypeAlias, Union
 
@@ -20,11 +21,21 @@ from easyseg.files import check_target, open_to_read, replace_file
 from easyseg.pictures._decode import OtherTiffError, decode, pillow_to_rgb
 from easyseg.pictures._encode import encode_array, format_of
 from easyseg.pictures._pixels import to_rgb
+from easyseg.pictures._plugins import PLUGIN_OF
 
 if TYPE_CHECKING:
     import torch
 
-__all__ = ["IMAGE_EXTENSIONS", "ImageSource", "encode", "read", "resize", "write"]
+__all__ = [
+    "IMAGE_EXTENSIONS",
+    "ImageSource",
+    "OTHER_EXTENSIONS",
+    "encode",
+    "read",
+    "resize",
+    "unread",
+    "write",
+]
 
 ImageSource: TypeAlias = Union[
     str,
@@ -45,9 +56,16 @@ IMAGE_EXTENSIONS: frozenset[str] = frozenset(
         *(".png", ".apng", ".webp", ".gif", ".bmp", ".dib"),
         *(".tif", ".tiff", ".ppm", ".pgm", ".pbm", ".pnm", ".jp2", ".j2k"),
         *((".avif",) if importlib.util.find_spec("PIL._avif") else ()),
+        *(extension for extension, plugin in PLUGIN_OF.items() if plugin.is_there),
     }
 )
 """Extensions of the files that `read` reads, lower case with the dot: for searching folders."""
+
+OTHER_EXTENSIONS: dict[str, str] = {
+    **{extension: plugin.advice for extension, plugin in PLUGIN_OF.items()},
+    ".avif": "which needs Pillow 11.3 or later",
+}
+"""Extensions of pictures that some installations read, and what this one needs for them."""
 
 MAX_PIXELS = 500_000_000
 """Pixels of a picture that is taken into memory unless another limit is given."""
@@ -58,6 +76,20 @@ _INTERPOLATIONS = {
     "nearest": cv2.INTER_NEAREST_EXACT,
 }
 _RESIZABLE = ("uint8", "uint16", "float32", "float64")
+
+
+def unread(paths: Iterable[Path]) -> str:
+    """Says which pictures among some files this installation does not read, and what would.
+
+    Returns:
+        `3 .heic files, which pip install easyseg[heif] reads`; empty where there are none.
+    """
+    suffixes = Counter(path.suffix.lower() for path in paths)
+    return "; ".join(
+        f"{suffixes[suffix]} {suffix} file{'s' * (suffixes[suffix] > 1)}, {advice}"
+        for suffix, advice in OTHER_EXTENSIONS.items()
+        if suffixes[suffix] and suffix not in IMAGE_EXTENSIONS
+    )
 
 
 def read(

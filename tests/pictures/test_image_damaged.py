@@ -82,7 +82,6 @@ NOT_PICTURES = {
     "mov": (b"\x00\x00\x00\x14ftypqt  \x00\x00\x02\x00" + bytes(64), r"a video \(MP4 or QuickTime"),
     "webm": (b"\x1aE\xdf\xa3" + bytes(64), r"a video \(Matroska"),
     "avi": (b"RIFF\x00\x00\x00\x00AVI LIST" + bytes(64), r"a video \(AVI"),
-    "heic": (b"\x00\x00\x00\x18ftypheic\x00\x00\x00\x00" + bytes(64), "pip install pillow-heif"),
     "pdf": (b"%PDF-1.7\n%\xe2\xe3" + bytes(64), "a PDF document"),
     "eps": (b"%!PS-Adobe-3.0 EPSF-3.0\n%%BoundingBox: 0 0 9 9\n", "it is text"),
 }
