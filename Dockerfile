@@ -9,7 +9,7 @@
 # `--network host`.
 #
 # No Docker ran where this was written: each RUN was carried out in a chroot of Debian bookworm with
-# its Python 3.11, and the two commands at the end there, as another user and without a network.
+# its Python 3.11, and then the command line there, as another user and without a network.
 FROM python:3.11-slim-bookworm AS build
 
 COPY . /src

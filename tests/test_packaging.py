@@ -2,6 +2,7 @@
 
 import email.parser
 import os
+import re
 import subprocess
 import sys
 import sysconfig
@@ -206,3 +207,18 @@ def test_checksums_are_those_of_the_files():
     }
     assert listed == files
     assert all((ROOT / "weights" / name).stat().st_size < 8_000_000 for name in files)
+
+
+def test_the_dockerfile_finds_what_it_names():
+    text = (ROOT / "Dockerfile").read_text("utf-8")
+    for source in re.findall(r"^COPY (?!--from)(\S+)", text, re.M):
+        assert (ROOT / source).exists(), source
+    ignored = (ROOT / ".dockerignore").read_text("utf-8").splitlines()
+    assert not {"easyseg", "weights", "examples", "setup.py", "README.md"} & set(ignored)
+    pattern = re.search(r"sed -n 's/(\S+)//p' /src/constraints.txt", text)
+    assert pattern
+    pinned = [
+        line for line in (ROOT / "constraints.txt").read_text("utf-8").splitlines()
+        if re.match(pattern.group(1), line)
+    ]  # fmt: skip
+    assert [line.partition("==")[0] for line in pinned] == ["opencv-python"]
