@@ -52,6 +52,7 @@ def test_signature():
         ("classes", None),
         ("color", "rgb"),
         ("confidence", False),
+        ("max_pixels", 500_000_000),
         ("device", None),
         ("precision", "auto"),
         ("backend", "auto"),
@@ -70,7 +71,14 @@ def test_every_option_reaches_the_segmenter(fake: FakeSegmenter):
         "dataset": "voc", "device": "cpu", "precision": "fp32", "backend": "torch", "size": 256,
         "output_stride": 8,
     }  # fmt: skip
-    how = {"color": "bgr", "confidence": True, "tta": True, "tile": 512, "on_error": "skip"}
+    how = {
+        "color": "bgr",
+        "confidence": True,
+        "tta": True,
+        "tile": 512,
+        "on_error": "skip",
+        "max_pixels": 10**6,
+    }
     easyseg.segment("a.jpg", model="best", **how, **options)
     assert fake.asked == [(("best",), options)]
     assert fake.calls == [{"source": "a.jpg", **how}]

@@ -21,8 +21,10 @@ from easyseg.options import (
     BackgroundVideoOptions,
     CaptureOptions,
     EffectOptions,
+    ManyOptions,
     MovingOptions,
     QualityOptions,
+    ReadingOptions,
     TransparentOptions,
     fields,
     pick,
@@ -61,8 +63,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     for kind in (EffectOptions, MovingOptions, TransparentOptions):
         add_fields(effects, fields(kind))
     add_flags(
-        parser, BackgroundVideoOptions, QualityOptions, BackgroundCameraOptions,
-        smoothing="light", leave_out=["record"],
+        parser, BackgroundVideoOptions, QualityOptions, ReadingOptions, ManyOptions,
+        BackgroundCameraOptions, smoothing="light", leave_out=["record"], on_error=None,
     )  # fmt: skip
     parser.add_argument(
         "--live", action="store_true",

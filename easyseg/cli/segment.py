@@ -19,7 +19,14 @@ from easyseg.cli.outputs import STDOUT, KindOptions, folder_of, plan
 from easyseg.cli.work import interrupts_wait
 from easyseg.errors import EasysegError, InputError
 from easyseg.files.shown import visible
-from easyseg.options import DrawingOptions, LookingOptions, QualityOptions, RunningOptions
+from easyseg.options import (
+    DrawingOptions,
+    LookingOptions,
+    ManyOptions,
+    QualityOptions,
+    ReadingOptions,
+    RunningOptions,
+)
 
 if TYPE_CHECKING:
     from easyseg.large import LargeSegmentation
@@ -52,8 +59,8 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
         parser, json="a line of JSON for each picture: its classes, their shares, the file written"
     )
     add_flags(
-        parser, LookingOptions, RunningOptions, QualityOptions, KindOptions, DrawingOptions,
-        *video.GROUPS,
+        parser, LookingOptions, RunningOptions, QualityOptions, ReadingOptions, ManyOptions,
+        KindOptions, DrawingOptions, *video.GROUPS, on_error=None,
     )  # fmt: skip
     exports.add_arguments(parser)
 
@@ -95,7 +102,12 @@ def segment_each(
 
     Returns:
         0, or 1 when some failed, or 2 when all did.
+
+    Raises:
+        InputError: If an input is none, and the first that fails is to end it all.
     """
+    if options.on_error == "raise" and inputs.problems:
+        raise InputError("; ".join(inputs.problems))
     failures = list(inputs.problems)
     done = 0
     try:
@@ -106,13 +118,15 @@ def segment_each(
                     done += 1
                     _report(options, picture, result, files)
     finally:  # after Ctrl-C, too
+        skips = options.on_error == "skip"
         for message in failures:
-            print(f"easyseg: error: {visible(message)}", file=sys.stderr)
+            print(
+                f"easyseg: {'skipped' if skips else 'error'}: {visible(message)}", file=sys.stderr
+            )
         if done and failures:
-            print(f"easyseg: {done} done, {len(failures)} failed", file=sys.stderr)
-    if failures:
-        return 1 if done else 2
-    return 0
+            end = "skipped" if skips else "failed"
+            print(f"easyseg: {done} done, {len(failures)} {end}", file=sys.stderr)
+    return work.status(options, done, len(failures))
 
 
 def _opened(options: argparse.Namespace) -> "Callable[[Picture], Segmentation]":
@@ -122,7 +136,9 @@ def _opened(options: argparse.Namespace) -> "Callable[[Picture], Segmentation]":
 
     def segment(picture: Picture) -> "Segmentation":
         source = sys.stdin.buffer.read() if picture.source == STDIN else picture.source
-        result = segmenter(source, tta=options.tta, tile=options.tile)
+        result = segmenter(
+            source, tta=options.tta, tile=options.tile, max_pixels=options.max_pixels
+        )
         return result if kept is None else result.only(kept)
 
     return segment
@@ -159,6 +175,8 @@ def _results(
                 traceback.print_exc()
             name = "the standard input" if picture.source == STDIN else picture.source
             failures.append(work.worded(name, error))
+            if options.on_error == "raise":
+                return
         else:
             yield picture, result, files
 

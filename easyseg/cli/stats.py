@@ -17,8 +17,10 @@ from easyseg.errors import EasysegError, InputError
 from easyseg.options import (
     FrameOptions,
     LookingOptions,
+    ManyOptions,
     QualityOptions,
     RangeOptions,
+    ReadingOptions,
     RunningOptions,
 )
 
@@ -55,7 +57,10 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add("--sheet", metavar="FILE", help="a contact sheet of small overlays: .jpg, .png, ...")
     add("--report", metavar="FILE", help="a .html page with small overlays and a table to sort")
     work.add_common(parser, quiet="show no progress bar")
-    add_flags(parser, LookingOptions, RunningOptions, QualityOptions, RangeOptions, FrameOptions)
+    add_flags(
+        parser, LookingOptions, RunningOptions, QualityOptions, ReadingOptions, ManyOptions,
+        RangeOptions, FrameOptions, on_error=None,
+    )  # fmt: skip
     parser.set_defaults(json=False, export=None)
 
 

@@ -77,12 +77,13 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
     job = job_of(options, stated, work.kept_classes(options, segmenter))
     from easyseg.pipeline import process_file
 
-    failed = 0
+    done = failed = 0
     finished = Finished(targets, job, segmenter.name)
     for source, target in zip(videos, targets, strict=True):
         try:
             if finished.holds(source, target):
                 report_finished(options, source, target)
+                done += 1
                 continue
             summary = process_file(
                 source, target, segmenter, lambda result: work.draw(result, options), job
@@ -92,12 +93,14 @@ def run(options: argparse.Namespace, videos: list[str]) -> int:
         except (EasysegError, OSError, MemoryError, RuntimeError) as error:
             failed += 1
             work.complain(options, source, error)
+            if options.on_error == "raise":
+                break
         else:
+            done += 1
             report(options, source, target, summary)
-    if failed:
-        return 1 if failed < len(videos) else 2
-    finished.forget()
-    return 0
+    if not failed:
+        finished.forget()
+    return work.status(options, done, failed)
 
 
 def plan(videos: list[str], options: argparse.Namespace) -> list[str]:

@@ -83,6 +83,13 @@ def complain(options: argparse.Namespace, source: str, error: Exception) -> None
     print(f"easyseg: error: {visible(worded(source, error))}", file=sys.stderr)
 
 
+def status(options: argparse.Namespace, done: int, failed: int) -> int:
+    """Gives the exit status: 1 when some failed that were not to be skipped, 2 when all did."""
+    if failed and not done:
+        return 2
+    return 1 if failed and options.on_error != "skip" else 0
+
+
 def add_common(parser: argparse.ArgumentParser, *, json: str = "", quiet: str = "") -> None:
     """Adds what a command says: `--json` with its help, where there is one, and `--quiet`."""
     if json:

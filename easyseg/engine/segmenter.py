@@ -2,10 +2,10 @@
 
 import copy
 import os
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import partial
-from typing import Any, Literal, overload
+from typing import Any, Literal, TypeAlias, overload
 
 import torch
 from typing_extensions import Unpack
@@ -117,17 +117,18 @@ class Segmenter:
             InputError: If an array has a wrong shape or type, or `tile` makes no sense.
             MediaError: If a picture cannot be read.
         """
-        color, confidence = options["color"], options["confidence"]
+        confidence = options["confidence"]
         tile = None if options["tile"] is None else check_tile(options["tile"])
         tta = self.takes_views(options["tta"], tile)
         skipping = Skipping(options["on_error"])
-        work = partial(self._segment, color=color, confidence=confidence, tta=tta, tile=tile)
+        load = partial(_read, color=options["color"], max_pixels=options["max_pixels"])
+        work = partial(self._segment, load=load, confidence=confidence, tta=tta, tile=tile)
         if not isinstance(source, (list, tuple)):
             return work(source)  # type: ignore[arg-type]
         # A CPU is as fast with one after the other.
         together = not tta or self.weights.tta_scales == (1.0,)
         if self.device.type == "cuda" and together and tile is None and not skipping.skips:
-            return self._segment_together(source, color, confidence, tta)
+            return self._segment_together(source, load, confidence, tta)
         return skipping.each(source, work)
 
     def logits(self, x: torch.Tensor) -> torch.Tensor:
@@ -235,12 +236,12 @@ class Segmenter:
     def _segment(
         self,
         source: ImageSource,
-        color: Literal["rgb", "bgr"],
+        load: "_Load",
         confidence: bool,
         tta: bool,
         tile: int | None,
     ) -> Segmentation:
-        image, timing = _read(source, color)
+        image, timing = load(source)
         name = _name(source)
         if tile is not None and max(image.shape[:2]) > tile:
             return self._in_tiles(image, tile, timing, confidence=confidence, tta=tta, source=name)
@@ -251,13 +252,13 @@ class Segmenter:
     def _segment_together(
         self,
         sources: Sequence[ImageSource],
-        color: Literal["rgb", "bgr"],
+        load: "_Load",
         confidence: bool,
         tta: bool,
     ) -> list[Segmentation]:
         run = partial(mirrored_too, self._run) if tta else self._run
         predict = BatchPredictor(self._preprocess, run, self.device)
-        predictions = predict(_read(one, color) for one in sources)
+        predictions = predict(map(load, sources))
         return [
             self.finish(prediction, confidence=confidence, source=_name(one))
             for one, prediction in zip(sources, predictions, strict=True)
@@ -353,9 +354,16 @@ class Segmenter:
         )
 
 
-def _read(source: ImageSource, color: Literal["rgb", "bgr"]) -> tuple[Image, dict[str, float]]:
+_Load: TypeAlias = Callable[[ImageSource], tuple[Image, dict[str, float]]]
+"""Reads a picture; gives it with the time that that took."""
+
+
+def _read(
+    source: ImageSource, color: Literal["rgb", "bgr"], max_pixels: int
+) -> tuple[Image, dict[str, float]]:
     timing: dict[str, float] = {}
-    return timed(timing, "read", lambda: read(source, color=color)), timing
+    image = timed(timing, "read", lambda: read(source, color=color, max_pixels=max_pixels))
+    return image, timing
 
 
 def _name(source: ImageSource) -> str | None:

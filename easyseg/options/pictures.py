@@ -26,6 +26,10 @@ ChannelOrder: TypeAlias = Literal["rgb", "bgr"]
 Fit: TypeAlias = Literal["fill", "fit", "stretch"]
 Strength: TypeAlias = float | Literal["low", "moderate", "extreme"]
 
+MAX_PIXELS = 500_000_000
+"""Pixels of a picture that is taken into memory: 1.5 GB of them, and as much again while it is
+read. A file of some bytes may claim any number."""
+
 # Those of several sets that have nothing else in common.
 Confidence: TypeAlias = Annotated[
     bool, Doc("Whether to compute the confidence of each pixel, too."), Option(default=False)
@@ -81,6 +85,14 @@ class ReadingOptions(TypedDict, total=False):
         Option(default="rgb"),
     ]
     confidence: Confidence
+    max_pixels: Annotated[
+        int,
+        Doc("""Most pixels, width times height, of a picture that is taken into memory; checked
+            before it is decoded, since a file of some bytes may claim any number."""),
+        Option(
+            "refuse photographs of more pixels, width times height", MAX_PIXELS, "N", decides=False
+        ),
+    ]  # fmt: skip
 
 
 class EngineOptions(TypedDict, total=False):
@@ -171,8 +183,11 @@ class ManyOptions(TypedDict, total=False):
         Doc("""What becomes of one of many things that cannot be read or segmented: `"raise"` raises
             its error, and `"skip"` leaves it out, with a warning that counts. A stream goes on with
             the next one after either."""),
-        Option(default="raise"),
-    ]
+        Option(
+            "raise stops at the first file that fails, skip ends with status 0 when some do; where "
+            "nothing is said the others are done, and the status is 1", "raise",
+        ),
+    ]  # fmt: skip
 
 
 class MeasuringOptions(TypedDict, total=False):

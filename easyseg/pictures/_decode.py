@@ -139,7 +139,8 @@ def check_pixels(size: tuple[int, int], name: str, max_pixels: int, kind: str | 
         advice = "; easyseg.segment_large reads it by parts" if kind == "TIFF" else ""
         raise MediaError(
             f"cannot read {name}: {width}x{height} is {width * height:,} pixels and the limit is "
-            f"{max_pixels:,}; if you trust the source, pass max_pixels={width * height}{advice}"
+            f"{max_pixels:,}; if you trust the source, pass max_pixels={width * height} "
+            f"(--max-pixels on the command line){advice}"
         )
 
 

@@ -15,9 +15,10 @@ import cv2
 import numpy as np
 from PIL import Image as PillowImage
 
-from easyseg._types import AnyArray, Image, PathLike
+from easyseg._types import AnyArray, Image, PathLike, plain
 from easyseg.errors import InputError, MediaError
 from easyseg.files import check_target, open_to_read, replace_file
+from easyseg.options.pictures import MAX_PIXELS
 from easyseg.pictures._decode import OtherTiffError, decode, pillow_to_rgb
 from easyseg.pictures._encode import encode_array, format_of
 from easyseg.pictures._pixels import to_rgb
@@ -66,9 +67,6 @@ OTHER_EXTENSIONS: dict[str, str] = {
     ".avif": "which needs Pillow 11.3 or later",
 }
 """Extensions of pictures that some installations read, and what this one needs for them."""
-
-MAX_PIXELS = 500_000_000
-"""Pixels of a picture that is taken into memory unless another limit is given."""
 
 _INTERPOLATIONS = {
     "bilinear": cv2.INTER_LINEAR,
@@ -127,6 +125,9 @@ def read(
         MediaError: The file cannot be read: missing, no picture, damaged, cut short, too large.
         DownloadError: The URL cannot be fetched.
     """
+    max_pixels = plain(max_pixels)
+    if isinstance(max_pixels, bool) or not isinstance(max_pixels, int) or max_pixels < 1:
+        raise InputError(f"expected max_pixels to be a whole number from 1, got {max_pixels!r}")
     if color not in ("rgb", "bgr"):
         raise InputError(f'expected color to be "rgb" or "bgr", got {color!r}')
     if isinstance(source, np.ndarray):

@@ -11,9 +11,10 @@ from PIL import TiffImagePlugin
 from easyseg._types import Image
 from easyseg.errors import MediaError
 from easyseg.files import open_to_read
+from easyseg.options.pictures import MAX_PIXELS
 from easyseg.pictures._decode import TIFF_MAGIC
 from easyseg.pictures._tiff_reader import Tag, TiffReader, tiff_reader
-from easyseg.pictures.image import MAX_PIXELS, read
+from easyseg.pictures.image import read
 
 
 class PartReader(Protocol):

@@ -175,6 +175,28 @@ class TestSeveral:
             assert word in line
         assert lines[3:] == ["easyseg: 2 done, 3 failed"]
 
+    def test_what_fails_is_skipped_or_ends_it_all(self, fake: dict, here: Path, photo, capsys):
+        (here / "a.jpg").write_bytes(b"no picture")
+        photo(here / "b.jpg")
+        (here / "empty").mkdir()
+        words = ["a.jpg", "b.jpg", "-o", "out", "--on-error"]
+        assert main([*words, "skip"]) == 0
+        assert files(here / "out") == ["b.jpg"]
+        first, last = capsys.readouterr().err.splitlines()
+        assert first.startswith("easyseg: skipped: ")
+        assert last == "easyseg: 1 done, 1 skipped"
+        assert main(["a.jpg", "--on-error", "skip"]) == 2  # nothing was done
+        assert main(["b.jpg", "a.jpg", "c.jpg", "-o", "two", "--on-error", "raise"]) == 1
+        assert "c.jpg" not in capsys.readouterr().err
+        assert main([*words, "raise"]) == 2
+        assert main(["empty", *words, "raise"]) == 2
+        assert "no pictures in the folder" in capsys.readouterr().err
+
+    def test_the_limit_of_pixels(self, fake: dict, here: Path, photo, capsys):
+        photo(here / "a.png")
+        assert main(["a.png", "--max-pixels", "10"]) == 2
+        assert "the limit is 10;" in capsys.readouterr().err
+
     def test_all_failing(self, fake: dict, here: Path, capsys):
         assert main(["x.jpg", "y.jpg", "-o", "out"]) == 2
         assert len(capsys.readouterr().err.splitlines()) == 2

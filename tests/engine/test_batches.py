@@ -2,6 +2,7 @@
 
 import weakref
 from collections.abc import Iterator
+from functools import partial
 from pathlib import Path
 
 import numpy as np
@@ -129,6 +130,9 @@ def test_the_time_of_a_batch_is_shared():
     }
 
 
+load = partial(segmenter._read, color="rgb", max_pixels=10**6)
+
+
 def test_a_list_gets_the_answers_of_single_pictures(small: Segmenter, photographs: Path):
     shapes = [(1, 1), (40, 300), (300, 40), (200, 310)]
     sources = [
@@ -137,7 +141,7 @@ def test_a_list_gets_the_answers_of_single_pictures(small: Segmenter, photograph
         *(picture(*shape) for shape in shapes),
         photographs / "chelsea.jpg",
     ]
-    together = small._segment_together(sources, "rgb", True, tta=False)
+    together = small._segment_together(sources, load, True, tta=False)
     assert len(together) == len(sources)
     for source, result in zip(sources, together, strict=True):
         alone = small(source, confidence=True, tta=False)
@@ -151,8 +155,8 @@ def test_a_list_gets_the_answers_of_single_pictures(small: Segmenter, photograph
 
 def test_a_picture_of_a_list_that_cannot_be_read(small: Segmenter, tmp_path: Path):
     with pytest.raises(MediaError, match=r"nothing\.jpg"):
-        small._segment_together([picture(9, 9), tmp_path / "nothing.jpg"], "rgb", False, False)
-    assert small._segment_together([], "rgb", False, False) == []
+        small._segment_together([picture(9, 9), tmp_path / "nothing.jpg"], load, False, False)
+    assert small._segment_together([], load, False, False) == []
 
 
 @pytest.mark.parametrize(
