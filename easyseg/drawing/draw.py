@@ -15,10 +15,10 @@ import cv2
 import numpy as np
 import numpy.typing as npt
 from PIL import Image as PillowImage
-from PIL import ImageDraw, ImageFont
+from PIL import ImageDraw
 
 from easyseg._types import AnyArray, Color, FloatMap, Image, LabelMap, Mask
-from easyseg.errors import MediaError
+from easyseg.drawing.fonts import font_for, own_font, writable
 
 ByteTable = npt.NDArray[np.uint8]
 
@@ -241,6 +241,11 @@ class SpriteBuilder:
         self._opacity[place] += coverage
 
 
+def can_write(text: str) -> bool:
+    """Tells whether a font of this machine has all letters of a text."""
+    return font_for(text, 16) is not None
+
+
 def text_width(text: str, size: int) -> int:
     """Measure the width in pixels of one line of text of ``size`` pixels."""
     return int(_line(_words(text), size).coverage.shape[1])
@@ -275,19 +280,18 @@ def _words(text: str) -> tuple[str, ...]:
     return tuple(re.split("( )", text))
 
 
-@lru_cache(maxsize=64)
-def _font(size: int) -> ImageFont.FreeTypeFont:
-    font = ImageFont.load_default(size)
-    if not isinstance(font, ImageFont.FreeTypeFont):  # a Pillow without FreeType: no scalable text
-        raise MediaError("drawing text needs a Pillow built with FreeType, as in its wheels")
-    return font
-
-
 @lru_cache(maxsize=1024)
 def _line(pieces: tuple[str, ...], size: int) -> _Line:
-    """Set pieces of text side by side, with a blank for every piece that is one."""
-    font = _font(size)
-    above, below = font.getmetrics()
+    """Set pieces of text side by side, with a blank for every piece that is one.
+
+    Letters that no font has become `?`. Lines are as high in every font, so that they can be
+    exchanged.
+    """
+    font = font_for("".join(pieces), size)
+    if font is None:
+        font, pieces = own_font(size), tuple(writable(piece, size) for piece in pieces)
+        font = font_for("".join(pieces), size) or font
+    above, below = own_font(size).getmetrics()
     # The font's own blank vanishes in small type, where it is rounded to two pixels.
     blank = round(0.25 * size)
     advances = [blank if piece == " " else round(font.getlength(piece)) for piece in pieces]

@@ -1,6 +1,5 @@
 """Contact sheets: many small overlays on a page, each with its name."""
 
-import unicodedata
 from collections.abc import Mapping
 from pathlib import Path
 
@@ -149,7 +148,7 @@ class ContactSheet:
 def _write_line(page: Image, top: int, left: int, width: int, text: str, color: Color) -> None:
     """Writes a line of text, cut in its middle where it is too long."""
     height = _CAPTION // 2
-    words = _fitting(_drawable(text), width)
+    words = _fitting(text, width)
     builder = draw.SpriteBuilder(2 * height, width + _TEXT)
     builder.add_text(height, 0, words, _TEXT, color)
     sprite = builder.build()
@@ -162,7 +161,7 @@ def _write_line(page: Image, top: int, left: int, width: int, text: str, color: 
 
 def _shares(ratios: Mapping[str, float], width: int) -> str:
     """As many of the largest shares as fit into a line."""
-    words = [f"{_drawable(name)} {percent(ratio)}" for name, ratio in ratios.items()]
+    words = [f"{name} {percent(ratio)}" for name, ratio in ratios.items()]
     line = ", ".join(words[:1])
     for count in range(2, len(words) + 1):
         longer = ", ".join(words[:count])
@@ -170,13 +169,6 @@ def _shares(ratios: Mapping[str, float], width: int) -> str:
             break
         line = longer
     return line
-
-
-def _drawable(text: str) -> str:
-    """What the font can write of a text: letters without their accents; the others become ?."""
-    plain = unicodedata.normalize("NFKD", text.replace("ß", "ss"))
-    letters = (c for c in plain if not unicodedata.combining(c))
-    return "".join(c if " " <= c <= "~" else "?" for c in letters)
 
 
 def _fitting(text: str, width: int) -> str:

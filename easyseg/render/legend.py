@@ -31,7 +31,8 @@ class LegendRow:
     """One line of the legend.
 
     Attributes:
-        name: Full name of the class, or "+ n more" for the classes left out.
+        name: Full name of the class, or its id where no font has the letters; "+ n more" for the
+            classes left out.
         number: Its share of the picture; empty for the classes left out.
         swatch: Its palette colour; None for the classes left out.
         rim: The colour of its outlines; None for the classes left out.
@@ -150,12 +151,18 @@ def legend_rows(
         listed = listed[: max_rows - 1]
     colors, rims = color_table(label_set), outline_table(label_set)
     rows = [
-        LegendRow(label_set.names[i], percent(ratios[i]), _color(colors[i]), _color(rims[i]))
+        LegendRow(_name(label_set, i), percent(ratios[i]), _color(colors[i]), _color(rims[i]))
         for i in listed
     ]
     if len(listed) < len(present) and rows:
         rows.append(LegendRow(f"+ {len(present) - len(listed)} more"))
     return tuple(rows)
+
+
+def _name(label_set: LabelSet, class_id: int) -> str:
+    """The name of a class, or its id where no font has the letters."""
+    name = label_set.names[class_id]
+    return name if draw.can_write(name) else f"class {class_id}"
 
 
 def percent(ratio: float) -> str:
