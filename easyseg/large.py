@@ -100,7 +100,7 @@ def segment_large(
 
     Args:
         source: A picture file. TIFFs, tiled or in strips, and BigTIFFs, may be of any size; they
-            need `pip install easyseg[large]`. Others must fit into memory.
+            need tifffile and imagecodecs (the extra `large`). Others must fit into memory.
         overlay: A `.tif` for the classes over the picture, without a legend. This, `colors` and
             `labels` are written in tiles, deflated, as BigTIFF where needed; where a GeoTIFF's
             pixels are on earth is noted in them, too. None writes none.

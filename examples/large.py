@@ -2,7 +2,7 @@
 
 `python examples/large.py scan.tif` takes a picture of your own, of any size where it is a TIFF;
 without one, a tiled TIFF of 2400 x 3600 pixels is made of a sample photograph. It needs
-`pip install easyseg[large]`.
+tifffile and imagecodecs.
 """
 
 import sys

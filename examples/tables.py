@@ -1,6 +1,6 @@
 """How much of each photograph every class covers: python examples/tables.py [PHOTO...].
 
-A table for spreadsheets, a chart (it needs `pip install easyseg[plots]`), a contact sheet, and a
+A table for spreadsheets, a chart (it needs matplotlib), a contact sheet, and a
 report in one HTML file. `easyseg stats` does the same on the command line, and for videos.
 """
 

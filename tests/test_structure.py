@@ -149,3 +149,9 @@ def test_the_map_names_every_room():
 def test_every_room_says_in_a_sentence_what_it_is_for(path: Path):
     line, *_ = (ast.get_docstring(ast.parse(path.read_text("utf-8"))) or "").splitlines() or [""]
     assert line.endswith(".")
+
+
+@pytest.mark.parametrize("path", FILES, ids=module_of)
+def test_nobody_is_sent_to_an_index_that_does_not_have_easyseg(path: Path):
+    """Messages name what is missing itself; another package may take the name there one day."""
+    assert not re.search(r"pip install (-\S+ )*['\"]?easyseg\b", path.read_text("utf-8"))

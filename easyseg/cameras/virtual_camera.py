@@ -21,8 +21,8 @@ _ELSEWHERE = "there is none for this system"
 class VirtualCamera:
     """A sink for live pictures that shows them to other programs as a camera.
 
-    It needs `pip install easyseg[virtualcam]`; on Linux the kernel module v4l2loopback, on macOS
-    and Windows OBS Studio. The camera appears with the first picture, in its size.
+    It needs pyvirtualcam (the extra `virtualcam`); on Linux the kernel module v4l2loopback, on
+    macOS and Windows OBS Studio. The camera appears with the first picture, in its size.
 
     Args:
         rate: Frames per second that the camera claims to have.
@@ -38,7 +38,7 @@ class VirtualCamera:
             self._module = importlib.import_module("pyvirtualcam")
         except ImportError as error:
             raise MediaError(
-                "a virtual camera needs pyvirtualcam: pip install easyseg[virtualcam]"
+                "a virtual camera needs pyvirtualcam: pip install pyvirtualcam"
             ) from error
 
     def write(self, image: Image, time: Fraction) -> None:

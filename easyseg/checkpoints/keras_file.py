@@ -1,6 +1,6 @@
 """HDF5 files that Keras 2 wrote with `save_weights` or `model.save`.
 
-Reading them needs h5py, which the extra `easyseg[keras]` installs.
+Reading them needs h5py, which the extra `keras` installs.
 """
 
 import importlib
@@ -55,7 +55,7 @@ def _h5py(file: Path) -> ModuleType:
     except ImportError as error:
         raise ModelError(
             f"the checkpoint {str(file)!r} is a Keras file, and reading those needs h5py: "
-            "pip install easyseg[keras]"
+            "pip install h5py"
         ) from error
 
 

@@ -16,7 +16,10 @@ from typing import Literal
 import easyseg
 from easyseg.errors import EasysegError
 
-_REINSTALL = "Install easyseg and what it needs again: pip install --force-reinstall easyseg"
+_REINSTALL = (
+    "Install easyseg and what it needs again: pip install --force-reinstall, with the path of its "
+    "wheel, or with . in its clone"
+)
 _WITHOUT = "PyTorch runs the networks instead. Installing that package again may help"
 _WIDTH = 100
 
@@ -130,8 +133,8 @@ def _backends() -> Iterable[Finding]:
         if not conversion.is_installed(name):
             yield Finding(
                 "note", f"{name} is not installed",
-                "Networks run without it; with it they are faster on most CPUs: pip install "
-                f"'easyseg[{conversion.EXTRAS[name]}]'",
+                "Networks run without it; with it they are faster on most CPUs: "
+                f"{conversion.install_line(name)}",
             )  # fmt: skip
             continue
         try:

@@ -9,7 +9,7 @@ _EPILOG = """\
 The network alone is written, from normalised pictures (1, 3, height, width) to logits; the file's
 metadata say how to normalise, and name the classes. Its answer is compared with PyTorch's first.
 
-ONNX needs: pip install 'easyseg[onnx]'; OpenVINO: pip install 'easyseg[openvino]'"""
+ONNX needs: pip install onnx onnxscript onnxruntime; OpenVINO: pip install openvino"""
 
 
 def add_arguments(parser: argparse.ArgumentParser) -> None:

@@ -8,7 +8,7 @@ from easyseg.options import ModelOptions, QuantizeOptions, pick
 
 _EPILOG = """\
 A hundred photographs that look like those to come are enough; afterwards, --precision int8 runs the
-model in 8 bits. Needs: pip install 'easyseg[int8]'
+model in 8 bits. Needs: pip install openvino nncf
 
 example: easyseg quantize holiday/ --model builtin
          easyseg photo.jpg --model builtin --precision int8"""

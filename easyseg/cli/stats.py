@@ -52,7 +52,7 @@ def add_arguments(parser: argparse.ArgumentParser) -> None:
     add(
         "--chart", metavar="FILE",
         help="a .png, .svg or .pdf: bars of the mean shares, or a time line of one video; needs "
-        "easyseg[plots]",
+        "matplotlib",
     )  # fmt: skip
     add("--sheet", metavar="FILE", help="a contact sheet of small overlays: .jpg, .png, ...")
     add("--report", metavar="FILE", help="a .html page with small overlays and a table to sort")

@@ -26,8 +26,7 @@ _NEEDED = {
     "onnx": ("onnx", "onnxscript", "onnxruntime"),
     "int8": ("openvino", "nncf"),
 }
-EXTRAS = {"openvino": "openvino", "onnxruntime": "onnx", "onnx": "onnx", "int8": "int8"}
-"""The extra of easyseg that brings the packages for each purpose."""
+"""The packages for each purpose."""
 
 
 def is_installed(kind: str) -> bool:
@@ -49,10 +48,15 @@ def need(kind: str) -> None:
     """
     missing = _missing(kind)
     if missing:
-        raise ModelError(
-            f"{', '.join(missing)} must be installed for this: pip install "
-            f"'easyseg[{EXTRAS[kind]}]', or pip install {' '.join(missing)}"
-        )
+        raise ModelError(f"{', '.join(missing)} must be installed for this: {install_line(kind)}")
+
+
+def install_line(kind: str) -> str:
+    """Words the command that installs what a purpose needs, as for `is_installed`.
+
+    The packages are named rather than an extra of easyseg, which is on no package index.
+    """
+    return f"pip install {' '.join(_NEEDED[kind])}"
 
 
 def import_quietly(name: str) -> Any:

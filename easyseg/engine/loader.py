@@ -109,7 +109,7 @@ def built_in_file(weights: Weights) -> Path:
             return path
     raise ModelError(
         f"the built-in weights {weights.file!r} are missing from this installation: "
-        "install easyseg again (pip install --force-reinstall easyseg, or "
+        "install easyseg again (pip install --force-reinstall with its wheel, or "
         "pip install -e . in a checkout)"
     )
 

@@ -43,7 +43,7 @@ def check_chart(path: PathLike) -> Path:
         import matplotlib as mpl  # noqa: F401 - whether it is there
     except ImportError as error:
         raise InputError(
-            "charts are drawn by matplotlib, which is not installed: pip install 'easyseg[plots]'"
+            "charts are drawn by matplotlib, which is not installed: pip install matplotlib"
         ) from error
     check_target(target)
     return target

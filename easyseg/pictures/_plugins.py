@@ -1,4 +1,4 @@
-"""Formats that Pillow reads with a plug-in, which an extra installs: HEIF and JPEG XL."""
+"""Formats that Pillow reads with a plug-in, each in a package of its own: HEIF and JPEG XL."""
 
 import importlib
 import importlib.util
@@ -21,7 +21,7 @@ class Plugin:
         format: Its name in Pillow.
         title: Its name for people.
         module: What is imported.
-        extra: What installs it.
+        package: What installs it, by its name on the index.
         extensions: Of its files, lower case with the dot.
         accepts: Tells the format by the first bytes of a file.
     """
@@ -29,7 +29,7 @@ class Plugin:
     format: str
     title: str
     module: str
-    extra: str
+    package: str
     extensions: tuple[str, ...]
     accepts: Callable[[bytes], bool]
 
@@ -41,7 +41,7 @@ class Plugin:
     @property
     def advice(self) -> str:
         """Says what to do without it."""
-        return f"which pip install easyseg[{self.extra}] reads"
+        return f"which pip install {self.package} reads"
 
     def load(self) -> None:
         """Registers it with Pillow, unless something is registered for the format."""
@@ -60,8 +60,8 @@ def _is_jpeg_xl(head: bytes) -> bool:
 
 
 PLUGINS = (
-    Plugin("HEIF", "HEIF", "pillow_heif", "heif", (".heic", ".heif", ".hif"), _is_heif),
-    Plugin("JXL", "JPEG XL", "pillow_jxl", "jxl", (".jxl",), _is_jpeg_xl),
+    Plugin("HEIF", "HEIF", "pillow_heif", "pillow-heif", (".heic", ".heif", ".hif"), _is_heif),
+    Plugin("JXL", "JPEG XL", "pillow_jxl", "pillow-jxl-plugin", (".jxl",), _is_jpeg_xl),
 )
 
 PLUGIN_OF = {extension: plugin for plugin in PLUGINS for extension in plugin.extensions}

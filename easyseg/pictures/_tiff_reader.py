@@ -178,5 +178,5 @@ def load_tifffile() -> Any:
     except ImportError as error:
         raise MediaError(
             "TIFFs of this kind, and pictures by parts, need tifffile and imagecodecs: "
-            "pip install easyseg[large]"
+            "pip install tifffile imagecodecs"
         ) from error

@@ -80,7 +80,7 @@ def unread(paths: Iterable[Path]) -> str:
     """Says which pictures among some files this installation does not read, and what would.
 
     Returns:
-        `3 .heic files, which pip install easyseg[heif] reads`; empty where there are none.
+        `3 .heic files, which pip install pillow-heif reads`; empty where there are none.
     """
     suffixes = Counter(path.suffix.lower() for path in paths)
     return "; ".join(

@@ -169,7 +169,7 @@ class TestCharts:
 
     def test_without_matplotlib(self, tmp_path: Path, monkeypatch):
         monkeypatch.setitem(sys.modules, "matplotlib", None)
-        with pytest.raises(InputError, match=r"pip install 'easyseg\[plots\]'"):
+        with pytest.raises(InputError, match=r"pip install matplotlib"):
             bar_chart(tmp_path / "a.png", Totals(ADE20K))
 
 

@@ -57,9 +57,9 @@ def test_they_are_read_without_a_word(kind: str, tmp_path: Path):
 
 @pytest.mark.parametrize("kind", HEADS)
 @pytest.mark.usefixtures("without_plugins")
-def test_without_the_plug_in_the_extra_is_named(kind: str):
-    extra = {"HEIF": "heif", "JXL": "jxl"}[kind]
-    with pytest.raises(MediaError, match=rf"pip install easyseg\[{extra}\] reads; or convert"):
+def test_without_the_plug_in_its_package_is_named(kind: str):
+    package = {"HEIF": "pillow-heif", "JXL": "pillow-jxl-plugin"}[kind]
+    with pytest.raises(MediaError, match=rf"pip install {package} reads; or convert"):
         read(HEADS[kind])
 
 
@@ -69,8 +69,8 @@ def test_what_is_skipped_in_a_folder_is_said(tmp_path: Path):
     for name in ("b.heic", "c.HEIC", "d.jxl"):
         (tmp_path / name).write_bytes(b"?")
     wanted = (
-        r"2 \.heic files, which pip install easyseg\[heif\] reads; "
-        r"1 \.jxl file, which pip install easyseg\[jxl\] reads"
+        r"2 \.heic files, which pip install pillow-heif reads; "
+        r"1 \.jxl file, which pip install pillow-jxl-plugin reads"
     )
     for argument in (str(tmp_path), f"{tmp_path}/*"):
         found = find([argument])
