@@ -20,11 +20,11 @@ def side_by_side(name: str, dataset: str) -> np.ndarray:
 
 
 def backgrounds(name: str, other: str) -> np.ndarray:
-    """A photograph, with its background blurred, and before another one, RGB, side by side."""
+    """A photograph, all but the person in it blurred, and before another one; RGB."""
     result = easyseg.segment(HERE / "images" / name, dataset="voc", model="builtin")
     gap = np.full((result.image.shape[0], 8, 3), 255, np.uint8)
-    blurred = result.change_background(Blur("extreme"))
-    before = result.change_background(Backdrop(media.read(HERE / "images" / other)))
+    blurred = result.change_background(Blur("extreme"), "person")
+    before = result.change_background(Backdrop(media.read(HERE / "images" / other)), "person")
     return np.hstack([result.image, gap, blurred, gap, before])
 
 
