@@ -242,8 +242,8 @@ class SpriteBuilder:
 
 
 def can_write(text: str) -> bool:
-    """Tells whether a font of this machine has all letters of a text."""
-    return font_for(text, 16) is not None
+    """Tells whether each word of a text has a font on this machine."""
+    return all(font_for(word, 16) is not None for word in _words(text))
 
 
 def text_width(text: str, size: int) -> int:
@@ -284,21 +284,21 @@ def _words(text: str) -> tuple[str, ...]:
 def _line(pieces: tuple[str, ...], size: int) -> _Line:
     """Set pieces of text side by side, with a blank for every piece that is one.
 
-    Letters that no font has become `?`. Lines are as high in every font, so that they can be
-    exchanged.
+    Each is in the font that has its letters; lines are as high in every font.
     """
-    font = font_for("".join(pieces), size)
-    if font is None:
-        font, pieces = own_font(size), tuple(writable(piece, size) for piece in pieces)
-        font = font_for("".join(pieces), size) or font
+    pieces = tuple(writable(piece, size) for piece in pieces)
+    fonts = [font_for(piece, size) or own_font(size) for piece in pieces]
     above, below = own_font(size).getmetrics()
     # The font's own blank vanishes in small type, where it is rounded to two pixels.
     blank = round(0.25 * size)
-    advances = [blank if piece == " " else round(font.getlength(piece)) for piece in pieces]
+    advances = [
+        blank if piece == " " else round(font.getlength(piece))
+        for piece, font in zip(pieces, fonts, strict=True)
+    ]
     advance = sum(advances)
     canvas = PillowImage.new("L", (advance + size, above + below))
     pen = ImageDraw.Draw(canvas)
-    for piece, left in zip(pieces, accumulate(advances, initial=0), strict=False):
+    for piece, font, left in zip(pieces, fonts, accumulate(advances, initial=0), strict=False):
         pen.text((left, above), piece, fill=255, font=font, anchor="ls")
     inked = canvas.getbbox() or (0, 0, 0, 0)
     width = max(advance, inked[2])

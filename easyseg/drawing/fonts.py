@@ -36,7 +36,7 @@ _MOST_FONTS, _PATIENCE = 300, 5.0
 
 @lru_cache(maxsize=64)
 def own_font(size: int) -> ImageFont.FreeTypeFont:
-    """Gives Pillow's own font, which has the letters of English, at `size` pixels."""
+    """Gives Pillow's own font, which has the letters of ASCII, at `size` pixels."""
     font = ImageFont.load_default(size)
     if not isinstance(font, ImageFont.FreeTypeFont):  # a Pillow without FreeType: no scalable text
         raise MediaError("drawing text needs a Pillow built with FreeType, as in its wheels")
@@ -54,27 +54,31 @@ def font_for(text: str, size: int) -> ImageFont.FreeTypeFont | None:
     Returns:
         None where no font of this machine has them.
     """
-    letters = frozenset(text)
-    if _has(own_font(size), letters):
+    if _is_plain(text):
         return own_font(size)
-    found = _system_font("".join(sorted(letters)))
-    return None if found is None else ImageFont.truetype(*found[:1], size, index=found[1])
+    found = _system_font("".join(sorted(frozenset(text))))
+    if found is None:
+        return None
+    path, index = found
+    return ImageFont.truetype(path, size, index=index)
 
 
 def writable(text: str, size: int) -> str:
-    """Gives a text without the accents, and with `?` for the letters, that no font here has."""
+    """Gives a text, or what Pillow's own font can write of it where no font here has all letters.
+
+    That is letters without their accents, and `?` for the others.
+    """
     if font_for(text, size) is not None:
         return text
-    return "".join(_written(letter, size) for letter in text)
+    letters = (unicodedata.normalize("NFKD", letter)[:1] for letter in text)
+    return "".join(
+        " " if letter.isspace() else letter if _is_plain(letter) else "?" for letter in letters
+    )
 
 
-def _written(letter: str, size: int) -> str:
-    if letter.isspace():
-        return " "
-    for form in (letter, unicodedata.normalize("NFKD", letter)[:1]):
-        if font_for(form, size):
-            return form
-    return "?"
+def _is_plain(text: str) -> bool:
+    """Whether Pillow's own font has all letters: it is asked of every number in every frame."""
+    return text.isascii() and text.isprintable()
 
 
 @lru_cache(maxsize=256)

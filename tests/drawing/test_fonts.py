@@ -95,3 +95,21 @@ def test_fontconfig_that_fails_is_done_without(monkeypatch: pytest.MonkeyPatch, 
     monkeypatch.setattr(fonts, "_installed", lambda: ())
     monkeypatch.setattr(fonts.importlib.util, "find_spec", lambda name: None)
     assert fonts.font_for("背", 12) is None
+
+
+@pytest.mark.usefixtures("afresh")
+def test_each_word_has_a_font_of_its_own(monkeypatch: pytest.MonkeyPatch):
+    """Where no font has both scripts of a name, neither becomes boxes."""
+    folder = pytest.importorskip("matplotlib").get_data_path()
+    path = f"{folder}/fonts/ttf/DejaVuSans.ttf"  # stands for two fonts, each with one of the words
+    both = {"один": (path, 0), "二": (path, 0)}
+    found = {"".join(sorted(word)): place for word, place in both.items()}
+    monkeypatch.setattr(fonts, "_system_font", found.get)
+    assert draw.can_write("один 二")
+    assert not draw.can_write("один二")
+    assert fonts.writable("один二 é", 18) == "????? e"
+
+
+def test_pillows_own_font_has_ascii():
+    letters = "".join(map(chr, range(33, 127)))
+    assert fonts._has(fonts.own_font(16), frozenset(letters))
