@@ -16,7 +16,7 @@ def complete(monkeypatch: pytest.MonkeyPatch) -> None:
 
 def test_a_missing_package_is_named(monkeypatch, photographs: Path):
     monkeypatch.setattr(conversion, "_missing", lambda kind: ["nncf"])
-    with pytest.raises(ModelError, match=r"nncf must be installed.*easyseg\[int8\]"):
+    with pytest.raises(ModelError, match=r"nncf must be installed.*pip install openvino nncf"):
         quantize("builtin", photographs)
 
 

@@ -146,6 +146,7 @@ def test_the_answer_does_not_change_with_a_fallback(photographs, monkeypatch):
     monkeypatch.setattr(conversion, "_missing", lambda kind: [])
     segmenter = Segmenter("builtin", dataset="voc", device="cpu", backend="openvino")
     with pytest.warns(EasysegWarning):
-        result = segmenter(photographs / "chelsea.jpg")
-    expected = Segmenter("builtin", dataset="voc", device="cpu", backend="torch")
-    np.testing.assert_array_equal(result.labels, expected(photographs / "chelsea.jpg").labels)
+        result = segmenter(photographs / "chelsea.jpg", tta=False)
+    exact = Segmenter("builtin", dataset="voc", device="cpu", backend="torch")
+    expected = exact(photographs / "chelsea.jpg", tta=False)
+    np.testing.assert_array_equal(result.labels, expected.labels)
