@@ -115,7 +115,7 @@ def segment_large(
     """
     tile = TILE_SIDE if options["tile"] is None else options["tile"]
     tile = check_tile(tile)
-    path, tta = Path(source), options["tta"] is True
+    path = Path(source)
     targets = {"overlay": overlay, "colors": options["colors"], "labels": options["labels"]}
     files = {kind: Path(file) for kind, file in targets.items() if file is not None}
     drawing = pick(OverlayOptions, options)
@@ -124,6 +124,7 @@ def segment_large(
     with contextlib.ExitStack() as stack:
         picture = stack.enter_context(open_parts(path))
         segmenter = cached_segmenter(options["model"], **pick(NetworkOptions, options))
+        tta = segmenter.takes_views(options["tta"], tile)
         table = _kept_table(segmenter.label_set, options["classes"])
         bar = stack.enter_context(
             _bar(picture, len(files.keys() - {"labels"}), options["progress"])

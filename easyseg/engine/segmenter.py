@@ -126,8 +126,8 @@ class Segmenter:
         if not isinstance(source, (list, tuple)):
             return work(source)  # type: ignore[arg-type]
         # A CPU is as fast with one after the other.
-        together = not tta or self.weights.tta_scales == (1.0,)
-        if self.device.type == "cuda" and together and tile is None and not skipping.skips:
+        together = self._is_of_one_size(tta) and tile is None and not skipping.skips
+        if self.device.type == "cuda" and together:
             return self._segment_together(source, load, confidence, tta)
         return skipping.each(source, work)
 
@@ -154,8 +154,8 @@ class Segmenter:
     def affords_mirrored(self) -> bool:
         """Whether pictures are also seen mirrored where nothing is said.
 
-        Built-in models are, since that costs them less than a photograph's decoding and is worth
-        0.4 to 0.8 mIoU; by PyTorch in fp32 on a CPU they take three times as long as by others.
+        Built-in models are, since that is worth 0.8 to 1.0 mIoU to them and their networks are
+        small; but not by PyTorch in fp32 on a CPU, which takes three times as long as others.
         """
         slow = self.device.type == "cpu" and (self.backend, self.precision) == ("torch", "fp32")
         return self.weights.file is not None and not slow
@@ -188,16 +188,15 @@ class Segmenter:
             InputError: If the array has a wrong shape or type.
         """
         timing: dict[str, float] = {}
-        scales = self.weights.tta_scales if tta else ()
-        if scales and scales != (1.0,):
+        if not self._is_of_one_size(tta):
+            scales = self.weights.tta_scales
             views = look(self._run, self._preprocess, image, scales=scales, device=self.device)
             logits, geometry = timed(timing, "network", lambda: average(views))
             return Prediction(image, logits, geometry, timing)
         x, geometry = timed(
             timing, "preprocess", lambda: prepare(self._preprocess, image, self.device)
         )
-        run = partial(mirrored_too, self._run) if scales else self._run
-        logits = timed(timing, "network", lambda: run(x))
+        logits = timed(timing, "network", lambda: self._seen(tta)(x))
         return Prediction(image, logits, geometry, timing)
 
     def finish(
@@ -256,8 +255,7 @@ class Segmenter:
         confidence: bool,
         tta: bool,
     ) -> list[Segmentation]:
-        run = partial(mirrored_too, self._run) if tta else self._run
-        predict = BatchPredictor(self._preprocess, run, self.device)
+        predict = BatchPredictor(self._preprocess, self._seen(tta), self.device)
         predictions = predict(map(load, sources))
         return [
             self.finish(prediction, confidence=confidence, source=_name(one))
@@ -301,6 +299,14 @@ class Segmenter:
             return prediction.logits, prediction.geometry
 
         return predict
+
+    def _is_of_one_size(self, tta: bool) -> bool:
+        """Whether a picture goes into the network at one size only."""
+        return not tta or self.weights.tta_scales == (1.0,)
+
+    def _seen(self, tta: bool) -> Callable[[torch.Tensor], torch.Tensor]:
+        """What gives the logits of inputs at one size."""
+        return partial(mirrored_too, self._run) if tta else self._run
 
     def _run(self, x: torch.Tensor) -> torch.Tensor:
         logits = self.logits(x)[:, self.weights.first_class :]

@@ -141,13 +141,13 @@ def evaluate(
         )
     data = _limited(_with_classes(data, segmenter.label_set, segmenter.name), options["limit"])
 
-    auto, flip = options["flip"] == "auto", options["flip"] is True
-    as_called = views == (1.0,) and not flip
-    flip = segmenter.affords_mirrored if auto and as_called else flip
+    auto, flip = options["flip"] == "auto", options["flip"]
+    as_called = views == (1.0,) and (auto or not flip)
+    flip = segmenter.takes_views(flip) if as_called else bool(flip) and not auto
 
     def predict(image: Image) -> LabelMap:
         if as_called:
-            return (segmenter(image) if auto else segmenter(image, tta=False)).labels
+            return segmenter(image, tta=flip).labels
         return averaged_labels(segmenter, image, scales=views, flip=flip, size=options["size"])
 
     start = time.perf_counter()

@@ -30,9 +30,11 @@ class FakeSegmenter:
 
     name = "fake"
     label_set = OWN
-    affords_mirrored = False
 
-    def __call__(self, image: np.ndarray) -> Answer:
+    def takes_views(self, tta: bool | str) -> bool:
+        return tta is True
+
+    def __call__(self, image: np.ndarray, *, tta: bool) -> Answer:
         return Answer(image[..., 0].copy())
 
 
