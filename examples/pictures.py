@@ -12,20 +12,24 @@ from easyseg.render.effects import Backdrop, Blur
 HERE = Path(__file__).parent
 
 
+def beside(*pictures: np.ndarray, gap: int = 255) -> np.ndarray:
+    """Pictures of one height in a row, with grey between them; RGB."""
+    between = np.full((len(pictures[0]), 8, 3), gap, np.uint8)
+    return np.hstack([part for one in pictures for part in (between, one)][1:])
+
+
 def side_by_side(name: str, dataset: str) -> np.ndarray:
     """The photograph and its overlay, RGB, next to each other."""
     result = easyseg.segment(HERE / "images" / name, dataset=dataset, model="builtin")
-    gap = np.full((result.image.shape[0], 8, 3), 255, np.uint8)
-    return np.hstack([result.image, gap, result.overlay()])
+    return beside(result.image, result.overlay())
 
 
 def backgrounds(name: str, other: str) -> np.ndarray:
     """A photograph, all but the person in it blurred, and before another one; RGB."""
     result = easyseg.segment(HERE / "images" / name, dataset="voc", model="builtin")
-    gap = np.full((result.image.shape[0], 8, 3), 255, np.uint8)
     blurred = result.change_background(Blur("extreme"), "person")
     before = result.change_background(Backdrop(media.read(HERE / "images" / other)), "person")
-    return np.hstack([result.image, gap, blurred, gap, before])
+    return beside(result.image, blurred, before)
 
 
 def write_on(picture: np.ndarray, text: str, place: tuple[int, int]) -> None:
@@ -39,8 +43,7 @@ def marked(name: str, classes: list[str], shown: str) -> np.ndarray:
     result = easyseg.segment(HERE / "images" / name, dataset="ade20k", model="builtin")
     picture = result.overlay(classes=classes, alpha=0.75, legend=False)
     write_on(picture, f"{shown}: {result.mask(classes).mean():.1%}", (14, 36))
-    gap = np.full((len(picture), 8, 3), 255, np.uint8)
-    return np.hstack([result.image, gap, picture])
+    return beside(result.image, picture)
 
 
 def masked(name: str, what: str) -> np.ndarray:
@@ -49,8 +52,7 @@ def masked(name: str, what: str) -> np.ndarray:
     mask = result.mask(what).astype(np.uint8) * 255
     grown = cv2.dilate(mask, cv2.getStructuringElement(cv2.MORPH_ELLIPSE, (15, 15)))
     left = np.where(grown[..., None] > 0, np.uint8(255), result.image)
-    gap = np.full((len(left), 8, 3), 128, np.uint8)
-    return np.hstack([result.image, gap, np.dstack([grown] * 3), gap, left])
+    return beside(result.image, np.dstack([grown] * 3), left, gap=128)
 
 
 def numbered(name: str, what: str) -> np.ndarray:
